@@ -1,0 +1,1 @@
+//! Delivers to a folder: one JSON file for each delivery.

@@ -1,0 +1,1 @@
+//! Simulated receivers, fault plans and the conformance suite.

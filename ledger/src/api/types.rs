@@ -1,0 +1,244 @@
+//! What the admin API says and hears. The command line reads the same types.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use leadrelay_shared::delivery::{ParkReason, Receipt, Record};
+use leadrelay_shared::error::DeliveryError;
+use leadrelay_shared::event::PauseCause;
+use leadrelay_shared::fields::Note;
+use leadrelay_shared::id::{DeliveryId, LeadId};
+use leadrelay_shared::lead::{Fault, Format};
+use serde::{Deserialize, Serialize};
+
+/// Where a lead is. With several destinations, the state that most needs a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "each state is its own word")]
+pub enum LeadState {
+    Duplicate,
+    Delivered,
+    Accepted,
+    Routed,
+    Deferred,
+    Unmatched,
+    Quarantined,
+    Parked,
+    Erased,
+}
+
+/// One page of a list.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// The items, newest first.
+    pub items: Vec<T>,
+    /// The cursor of the next page, where there is one.
+    pub next: Option<String>,
+}
+
+/// A lead in a list. Contact fields are here because the API is for people who answer for leads; they are never logged.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each field is named after what it holds")]
+pub struct LeadSummary {
+    pub id: LeadId,
+    pub state: LeadState,
+    pub source: String,
+    pub received_at: Timestamp,
+    pub name: String,
+    pub email: String,
+    pub company: String,
+    pub offer_title: String,
+    pub action: String,
+    pub test: bool,
+    pub do_not_contact: bool,
+    /// Names of the destinations it was routed to.
+    pub destinations: Vec<String>,
+    /// How many resends were recognised.
+    pub duplicates: u32,
+    /// How often an operator sent it on its way again.
+    pub round: u32,
+}
+
+/// A lead with its story.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LeadDetail {
+    /// The lead.
+    pub lead: LeadSummary,
+    /// How its body is read.
+    pub format: Format,
+    /// The body, where it is text and still kept.
+    pub body: Option<String>,
+    /// The body in base64, where it is not text.
+    pub body_base64: Option<String>,
+    /// Why it was quarantined.
+    pub faults: Vec<Fault>,
+    /// What happened, oldest first.
+    pub timeline: Vec<TimelineEntry>,
+    /// One for each destination.
+    pub deliveries: Vec<DeliverySummary>,
+}
+
+/// One thing that happened to a lead.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TimelineEntry {
+    /// When.
+    pub at: Timestamp,
+    /// The event's kind: `accepted`, `routed`, `delivered`, ..
+    pub kind: String,
+    /// The destination, where there is one.
+    pub destination: Option<String>,
+    /// What happened and why, as a sentence.
+    pub text: String,
+    /// How long the attempt took, in milliseconds.
+    pub took_ms: Option<u64>,
+    /// What was cut or left out.
+    pub notes: Vec<Note>,
+}
+
+/// A lead at one destination.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each field is named after what it holds")]
+pub struct DeliverySummary {
+    pub id: DeliveryId,
+    pub destination: String,
+    pub route: String,
+    pub state: LeadState,
+    pub attempts: u32,
+    pub round: u32,
+    pub receipt: Option<Receipt>,
+    pub last_error: Option<DeliveryError>,
+    pub next_at: Option<Timestamp>,
+    pub delivered_at: Option<Timestamp>,
+    /// The record, while it is parked.
+    pub record: Option<Record>,
+    pub parked: Option<ParkReason>,
+}
+
+/// Something that waits for a person.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ParkedItem {
+    /// Its id: the delivery's id, or the lead's where no delivery was made.
+    pub id: String,
+    /// When it was parked.
+    pub at: Timestamp,
+    /// The lead.
+    pub lead: LeadId,
+    /// The delivery, where one was made.
+    pub delivery: Option<DeliveryId>,
+    /// The source that sent it.
+    pub source: String,
+    /// The destination, where one was chosen.
+    pub destination: Option<String>,
+    /// Why.
+    pub reason: ParkReason,
+    /// Why, as a sentence.
+    pub text: String,
+}
+
+/// Which leads or parked items are meant. All that is given must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Filter {
+    /// The lead's state.
+    pub state: Option<LeadState>,
+    /// The source's name.
+    pub source: Option<String>,
+    /// The destination's name.
+    pub destination: Option<String>,
+    /// The kind of a park reason: `rejected`, `quarantined`, ..
+    pub reason: Option<String>,
+    /// Words to find in name, e-mail, company, offer title, or an id's beginning.
+    pub q: Option<String>,
+    /// Not older than this.
+    pub since: Option<Timestamp>,
+    /// Not younger than this.
+    pub until: Option<Timestamp>,
+}
+
+/// What to send on its way again: `{"ids": [..]}` or `{"filter": {..}}`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Replay {
+    /// Ids of leads, deliveries or parked items.
+    Ids(Vec<String>),
+    /// All parked items that match.
+    Filter(Filter),
+}
+
+/// What was sent on its way again.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Replayed {
+    /// How many.
+    pub count: u64,
+    /// Ids that nothing is known of, or whose payload is no longer kept, with why.
+    pub refused: BTreeMap<String, String>,
+}
+
+/// A new body for a quarantined lead.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Repair {
+    /// The body.
+    pub body: String,
+    /// Only say what is wrong with it; send nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// What the judge says of a new body.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Repaired {
+    /// What is still wrong with it; empty when it was sent on its way.
+    pub faults: Vec<Fault>,
+}
+
+/// How a destination is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each field is named after what it holds")]
+pub struct DestinationStatus {
+    pub name: String,
+    pub connector: String,
+    pub paused: bool,
+    /// Paused by hand, by its own failures, or both: by hand comes first.
+    pub cause: Option<PauseCause>,
+    pub paused_until: Option<Timestamp>,
+    pub ready: u64,
+    pub delayed: u64,
+    pub in_flight: u64,
+    pub oldest_age_seconds: Option<u64>,
+    pub delivered: u64,
+    pub parked: u64,
+    pub last_success_at: Option<Timestamp>,
+    pub last_error: Option<DeliveryError>,
+    pub last_error_at: Option<Timestamp>,
+}
+
+/// Why an operator pauses a destination.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Pause {
+    /// The reason, shown to others.
+    pub reason: String,
+}
+
+/// How a source is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each field is named after what it holds")]
+pub struct SourceStatus {
+    pub name: String,
+    pub format: Format,
+    pub leads: u64,
+    pub last_lead_at: Option<Timestamp>,
+    pub last_test_lead_at: Option<Timestamp>,
+}
+
+/// Numbers for an overview.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Stats {
+    /// Leads by state.
+    pub leads: BTreeMap<String, u64>,
+    /// Parked items by kind of reason.
+    pub parked: BTreeMap<String, u64>,
+    /// Messages waiting by topic.
+    pub queue: BTreeMap<String, u64>,
+}

@@ -1,0 +1,260 @@
+//! The configuration: one TOML file, `LEADRELAY_*` variables over it, and every mistake reported at once.
+//!
+//! The structures here are the public interface; their JSON Schema (`leadrelay schema`) is what the file is checked
+//! against before anything is deserialized, so an unknown key is an error that names the nearest right one.
+
+mod check;
+mod destination;
+mod environment;
+mod load;
+mod mistake;
+mod positions;
+mod schema;
+mod secret;
+mod units;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+pub use destination::{DestinationConfig, RetryConfig, TooLong};
+pub use load::{Loader, Loaded};
+pub use mistake::{ConfigError, Mistake, nearest};
+pub use schema::{ConnectorInfo, schema};
+pub use secret::{Origin, Secret};
+pub use units::{ByteSize, Span};
+
+use crate::lead::Format;
+
+/// Everything that a relay is told.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where the embedded queue, the spool and the ledger live. Relative to the configuration file.
+    pub data_dir: PathBuf,
+    /// Logging.
+    pub log: LogConfig,
+    /// The queue between the services.
+    pub queue: QueueConfig,
+    /// The public door.
+    pub ingest: IngestConfig,
+    /// The operators' door: API, health, metrics.
+    pub admin: AdminConfig,
+    /// What the ledger keeps.
+    pub ledger: LedgerConfig,
+    /// Who may send leads, by name. The name is part of the URL.
+    pub sources: BTreeMap<String, SourceConfig>,
+    /// Where leads go, by name.
+    pub destinations: BTreeMap<String, DestinationConfig>,
+    /// Which leads go where, and as what. Every route that matches applies; for one destination the first of them does.
+    pub routes: Vec<RouteConfig>,
+    /// Tables for the filter `lookup`: `[lookups.region]`, `US = "Americas"`.
+    pub lookups: BTreeMap<String, BTreeMap<String, Value>>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: "data".into(),
+            log: LogConfig::default(),
+            queue: QueueConfig::default(),
+            ingest: IngestConfig::default(),
+            admin: AdminConfig::default(),
+            ledger: LedgerConfig::default(),
+            sources: BTreeMap::new(),
+            destinations: BTreeMap::new(),
+            routes: Vec::new(),
+            lookups: BTreeMap::new(),
+        }
+    }
+}
+
+/// Logging, on standard error.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// `human` or `json`; by default human on a terminal and JSON elsewhere.
+    pub format: Option<LogFormat>,
+    /// What is logged, as `level` or `target=level,..`. The variable LEADRELAY_LOG wins.
+    pub filter: String,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { format: None, filter: "info".into() }
+    }
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For eyes.
+    Human,
+    /// For programs, one object a line.
+    Json,
+}
+
+/// The queue between the services.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct QueueConfig {
+    /// `embedded`: a file in `data_dir`.
+    pub url: String,
+    /// The most the embedded queue may hold; beyond it ingest answers 503.
+    pub max_size: ByteSize,
+    /// The room that must be left on the disk; below it ingest answers 503.
+    pub min_free: ByteSize,
+}
+
+impl Default for QueueConfig {
+    fn default() -> Self {
+        Self { url: "embedded".into(), max_size: ByteSize::gib(16), min_free: ByteSize::mib(64) }
+    }
+}
+
+/// The public door. Raising a limit costs memory for each connection that uses it.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct IngestConfig {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// How the world reaches it, for the URLs that leadrelay prints.
+    pub public_url: Option<String>,
+    /// TLS in the process itself; without it, plain HTTP behind a proxy.
+    pub tls: Option<TlsConfig>,
+    /// The largest body; beyond it 413.
+    pub max_body: ByteSize,
+    /// The deepest nesting of a JSON body.
+    pub max_depth: usize,
+    /// How long a sender may take for its headers, and again for its body.
+    pub read_timeout: Span,
+    /// Open connections for each worker thread; further ones wait in the backlog.
+    pub max_connections: usize,
+    /// Requests a second for each source, and as many at once; beyond it 429. A source may set its own.
+    pub rate_limit: u32,
+    /// Threads that serve HTTP; by default as many as there are cores, four at most.
+    pub workers: Option<usize>,
+}
+
+impl Default for IngestConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            public_url: None,
+            tls: None,
+            max_body: ByteSize::kib(256),
+            max_depth: 64,
+            read_timeout: Span::secs(10),
+            max_connections: 4096,
+            rate_limit: 200,
+            workers: None,
+        }
+    }
+}
+
+/// A certificate and its key, both PEM. Both are read again when they change.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// The certificate chain.
+    pub cert: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// The operators' door.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdminConfig {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The bearer token of the API. By default `admin.token` in `data_dir`, made on first start.
+    pub token: Option<Secret>,
+}
+
+impl Default for AdminConfig {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8081)), token: None }
+    }
+}
+
+/// What the ledger keeps.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LedgerConfig {
+    /// How long the payload of a delivered lead is kept.
+    pub keep_payloads: Span,
+    /// How long the history of a lead is kept. Parked ones stay until they are replayed or this old.
+    pub keep_history: Span,
+}
+
+impl Default for LedgerConfig {
+    fn default() -> Self {
+        Self { keep_payloads: Span::days(30), keep_history: Span::days(400) }
+    }
+}
+
+/// One sender of leads.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SourceConfig {
+    /// What it sends.
+    #[serde(default)]
+    pub format: Format,
+    /// Its live secrets: one, or two while rotating. A file may hold two, one a line, the newer first.
+    pub tokens: Vec<Secret>,
+    /// What to do with a body that is not a lead.
+    #[serde(default)]
+    pub on_invalid: OnInvalid,
+    /// A JSON Schema of its own (draft 4 to 2020-12) that its bodies must satisfy. Relative to the configuration file.
+    #[serde(default)]
+    pub schema: Option<PathBuf>,
+    /// The same body again within this time is a resend.
+    #[serde(default = "SourceConfig::default_window")]
+    pub duplicate_window: Span,
+    /// Requests a second; by default what `ingest.rate_limit` says.
+    #[serde(default)]
+    pub rate_limit: Option<u32>,
+}
+
+impl SourceConfig {
+    fn default_window() -> Span {
+        Span::hours(24)
+    }
+}
+
+/// What to do with a body that is not a lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnInvalid {
+    /// Keep it, answer 202, and park it with the faults: the sender would not send it again.
+    #[default]
+    Quarantine,
+    /// Answer 400.
+    Refuse,
+}
+
+/// Which leads go where, and as what.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RouteConfig {
+    /// Its name, in the ledger and in messages.
+    pub name: String,
+    /// The sources it is for; omitted, every source.
+    #[serde(default)]
+    pub from: Option<Vec<String>>,
+    /// An expression; the route applies where it is true. Omitted, always.
+    #[serde(default)]
+    pub when: Option<String>,
+    /// The destination.
+    pub to: String,
+    /// The record: the destination's field names, and for each a template, an expression or a constant. Omitted, the
+    /// record is the lead in leadrelay's own names, with the whole `body`.
+    #[serde(default)]
+    pub fields: Option<Map<String, Value>>,
+}

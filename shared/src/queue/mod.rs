@@ -1,0 +1,255 @@
+//! The queue: claim one message, settle it with the messages it leads to.
+//!
+//! That is the only primitive. Settling makes the outputs durable and then the claim is gone; dropping a claim returns the
+//! message. Retry is "yourself again, later" and giving up is "yourself on `parked`": there is no nack. The contract
+//! is the weaker side of each pair of engines: publishing is not atomic on error, sending again with the same id is safe, a
+//! message may come twice, a delay means "not before", and order is not promised.
+
+pub mod embedded;
+mod topic;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+
+pub use topic::{DecodeError, ENVELOPE_VERSION, Envelope, Message, Topic};
+
+use crate::clock::Clock;
+use crate::control::Control;
+
+/// The queue; clones share one engine.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    engine: Engine,
+    control: Arc<watch::Sender<Option<Arc<Control>>>>,
+}
+
+/// The engines. A struct over a private enum and not a trait: there are two, both ours, under one conformance suite.
+#[derive(Clone, Debug)]
+enum Engine {
+    Embedded(embedded::Engine),
+}
+
+/// Why messages could not be published or a claim could not be settled.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QueueError {
+    /// The queue cannot take messages now: disk full, limit reached, broker away. None was stored. It recovers by itself.
+    #[error("the queue cannot take messages now: {0}")]
+    Blocked(String),
+    /// It is not known whether the messages were stored. Sending them again with the same ids is safe.
+    #[error("it is not known whether the queue has stored it: {0}")]
+    Unknown(String),
+    /// The claim is no longer ours; its message will come again.
+    #[error("the claim was lost; the message will come again")]
+    Lost,
+    /// The queue is shutting down.
+    #[error("the queue is closed")]
+    Closed,
+}
+
+/// Whether the queue can take messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// It can.
+    Ready,
+    /// It cannot, and this is why. Claims still work where they can.
+    Blocked(String),
+}
+
+/// What waits in one topic.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct TopicStats {
+    /// The topic's name.
+    pub topic: String,
+    /// Messages that can be claimed now.
+    pub ready: u64,
+    /// Messages that wait for their time.
+    pub delayed: u64,
+    /// Messages that are claimed and not yet settled, and those that could not be read.
+    pub claimed: u64,
+    /// How long the oldest message has been in the topic.
+    pub oldest_age: Option<Duration>,
+}
+
+impl TopicStats {
+    /// All that is in the topic.
+    pub fn total(&self) -> u64 {
+        self.ready + self.delayed + self.claimed
+    }
+}
+
+impl Queue {
+    /// Opens the embedded engine on a directory, which it makes if need be and locks against other processes.
+    ///
+    /// # Errors
+    /// When the directory cannot be used; the text says why and what to do.
+    pub fn embedded(settings: embedded::Settings, clock: Clock) -> Result<Self, embedded::OpenError> {
+        let engine = Engine::Embedded(embedded::Engine::open(settings, clock)?);
+        Ok(Self { engine, control: Arc::new(watch::Sender::new(None)) })
+    }
+
+    /// Publishes messages. `Ok` means that every one of them is durable.
+    ///
+    /// # Errors
+    /// See [`QueueError`]; after `Unknown`, any part of them may be stored.
+    pub async fn publish(&self, messages: Vec<Message>) -> Result<(), QueueError> {
+        match &self.engine {
+            Engine::Embedded(engine) => engine.publish(messages).await,
+        }
+    }
+
+    /// A source of claims on a topic. Several may be open on one topic; each message goes to one of them.
+    pub fn claims<T: DeserializeOwned>(&self, topic: &Topic<T>) -> Claims<T> {
+        match &self.engine {
+            Engine::Embedded(engine) => Claims { source: Source::Embedded(engine.claims(topic.name())), topic: topic.clone() },
+        }
+    }
+
+    /// What waits, for each topic that holds anything or is claimed from.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked.
+    pub async fn stats(&self) -> Result<Vec<TopicStats>, QueueError> {
+        match &self.engine {
+            Engine::Embedded(engine) => engine.stats().await,
+        }
+    }
+
+    /// Whether the queue can take messages, as it changes.
+    pub fn health(&self) -> watch::Receiver<Health> {
+        match &self.engine {
+            Engine::Embedded(engine) => engine.health(),
+        }
+    }
+
+    /// Tells every process what operators have decided. Not durable: the ledger keeps decisions and tells them again.
+    pub fn publish_control(&self, control: Control) {
+        self.control.send_replace(Some(Arc::new(control)));
+    }
+
+    /// What operators have decided, as it changes; `None` until it is first told.
+    pub fn control(&self) -> watch::Receiver<Option<Arc<Control>>> {
+        self.control.subscribe()
+    }
+
+    /// Waits until everything that was handed in is settled on disk, and closes the engine. Later calls fail with `Closed`.
+    pub async fn close(&self) {
+        match &self.engine {
+            Engine::Embedded(engine) => engine.close().await,
+        }
+    }
+}
+
+/// Claims on one topic, one consumer's share.
+#[derive(Debug)]
+pub struct Claims<T> {
+    source: Source,
+    topic: Topic<T>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Embedded(embedded::Claims),
+}
+
+impl<T: DeserializeOwned> Claims<T> {
+    /// Waits for messages and claims at least one and at most `max` of them.
+    ///
+    /// Cancel-safe: what was claimed for a dropped future goes back. A message that cannot be read (written by a later
+    /// version, or damaged) stays where it is until the next start, and is counted as claimed.
+    ///
+    /// # Errors
+    /// [`QueueError::Closed`] when the queue is closed. Other failures are waited out.
+    pub async fn next(&mut self, max: usize) -> Result<Vec<Claim<T>>, QueueError> {
+        loop {
+            let raw = match &mut self.source {
+                Source::Embedded(claims) => claims.next(max).await?,
+            };
+            let claims: Vec<_> = raw.into_iter().filter_map(|raw| self.read(raw)).collect();
+            if !claims.is_empty() {
+                return Ok(claims);
+            }
+        }
+    }
+
+    fn read(&self, raw: RawClaim) -> Option<Claim<T>> {
+        match Envelope::decode(&raw.body) {
+            Ok(envelope) => Some(Claim { envelope, redelivered: raw.redelivered, handle: raw.handle }),
+            Err(error) => {
+                tracing::error!(topic = %self.topic.name(), message.id = %raw.id, %error, "a message cannot be read; it is kept until the next start");
+                raw.handle.set_aside();
+                None
+            }
+        }
+    }
+}
+
+/// What an engine hands out.
+#[derive(Debug)]
+struct RawClaim {
+    id: uuid::Uuid,
+    body: bytes::Bytes,
+    redelivered: u32,
+    handle: Handle,
+}
+
+/// One claimed message. Settle it, or drop it to give it back.
+#[derive(Debug)]
+#[must_use = "a claim that is dropped goes back to the queue"]
+pub struct Claim<T> {
+    envelope: Envelope<T>,
+    redelivered: u32,
+    handle: Handle,
+}
+
+impl<T> Claim<T> {
+    /// What the message says.
+    pub fn body(&self) -> &T {
+        &self.envelope.body
+    }
+
+    /// The message with its id and trace.
+    pub fn envelope(&self) -> &Envelope<T> {
+        &self.envelope
+    }
+
+    /// How often it was claimed before and neither settled nor given back: its holder ended. Approximate.
+    pub fn redelivered(&self) -> u32 {
+        self.redelivered
+    }
+
+    /// The message and the right to settle it, apart.
+    pub fn into_parts(self) -> (Envelope<T>, Handle) {
+        (self.envelope, self.handle)
+    }
+
+    /// Makes `outputs` durable, and then the claim is gone.
+    ///
+    /// # Errors
+    /// On any error the message comes again, and some of the outputs may exist.
+    pub async fn settle(self, outputs: Vec<Message>) -> Result<(), QueueError> {
+        settle_all(vec![self.handle], outputs).await
+    }
+}
+
+/// The right to settle one claimed message.
+#[derive(Debug)]
+#[must_use = "a handle that is dropped gives the message back"]
+pub struct Handle(embedded::Handle);
+
+impl Handle {
+    /// Keeps the message out of the way until the next start.
+    fn set_aside(self) {
+        self.0.set_aside();
+    }
+}
+
+/// Settles several claims of one queue with one list of outputs: all the outputs become durable, then all the claims are gone.
+///
+/// # Errors
+/// On any error the messages come again, and some of the outputs may exist.
+pub async fn settle_all(handles: Vec<Handle>, outputs: Vec<Message>) -> Result<(), QueueError> {
+    embedded::settle(handles.into_iter().map(|h| h.0).collect(), outputs).await
+}

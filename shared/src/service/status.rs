@@ -1,0 +1,75 @@
+//! Where services say how they are and where they listen.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+/// How one part of a process is.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(tag = "state", content = "reason", rename_all = "snake_case")]
+pub enum State {
+    /// Not yet working.
+    Starting,
+    /// Working.
+    Ready,
+    /// Not working, and this is why. The text is bland: it is shown without a token.
+    Blocked(String),
+}
+
+/// The state of a process; clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Status(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    parts: watch::Sender<BTreeMap<String, State>>,
+    addresses: watch::Sender<BTreeMap<String, SocketAddr>>,
+}
+
+impl Status {
+    /// Says how `part` is.
+    pub fn set(&self, part: &str, state: State) {
+        self.0.parts.send_if_modified(|parts| parts.insert(part.to_owned(), state.clone()) != Some(state));
+    }
+
+    /// How every part is.
+    pub fn parts(&self) -> BTreeMap<String, State> {
+        self.0.parts.borrow().clone()
+    }
+
+    /// Whether every part is ready.
+    pub fn is_ready(&self) -> bool {
+        let parts = self.0.parts.borrow();
+        !parts.is_empty() && parts.values().all(|s| *s == State::Ready)
+    }
+
+    /// Waits until every part of `parts` has said that it is ready.
+    pub async fn ready(&self, parts: &[&str]) {
+        let all = |now: &BTreeMap<String, State>| parts.iter().all(|p| now.get(*p) == Some(&State::Ready));
+        // Fails only when the sender is gone, and `self` holds it.
+        let _ = self.0.parts.subscribe().wait_for(all).await;
+    }
+
+    /// Says where `part` listens: with port 0 in the configuration nobody else knows.
+    pub fn listens(&self, part: &str, address: SocketAddr) {
+        self.0.addresses.send_modify(|a| {
+            a.insert(part.to_owned(), address);
+        });
+    }
+
+    /// Waits until `part` has said where it listens.
+    pub async fn address(&self, part: &str) -> SocketAddr {
+        let mut addresses = self.0.addresses.subscribe();
+        loop {
+            if let Some(address) = addresses.borrow_and_update().get(part) {
+                return *address;
+            }
+            if addresses.changed().await.is_err() {
+                // The sender lives as long as `self`.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}
