@@ -1,0 +1,63 @@
+//! A connector with its type erased, so that one process can hold several.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::clock::Clock;
+use crate::config::{ConnectorInfo, Loaded, Mistake};
+use crate::connector::{Connector, Context};
+use crate::error::DeliveryError;
+use crate::fields::Fields;
+use crate::service::{Ctx, RunError};
+use crate::{http, worker};
+
+type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// What a process needs of a connector whose type it does not know.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectorEntry {
+    /// Its name and the schema of its settings.
+    pub info: fn() -> ConnectorInfo,
+    /// What is wrong with the settings of the destination of this name.
+    pub mistakes: fn(&Loaded, &str) -> Vec<Mistake>,
+    /// Runs the worker of the destination of this name.
+    pub run: fn(Ctx, String) -> Boxed<Result<(), RunError>>,
+    /// Proves the credentials of the destination of this name.
+    pub check: fn(Loaded, Clock, String) -> Boxed<Result<Fields, DeliveryError>>,
+    /// The fields as documented.
+    pub documented_fields: fn() -> Fields,
+}
+
+/// The entry of `C`.
+pub fn entry<C: Connector>() -> ConnectorEntry {
+    ConnectorEntry {
+        info: ConnectorInfo::of::<C>,
+        mistakes: |loaded, name| match build::<C>(loaded, &Clock::real(), name) {
+            Ok(_) => Vec::new(),
+            Err(reason) => vec![Mistake::new(format!("destinations.{name}"), reason)],
+        },
+        run: |ctx, name| Box::pin(async move { worker::run::<C>(ctx, name).await }),
+        check: |loaded, clock, name| {
+            Box::pin(async move {
+                let connector = build::<C>(&loaded, &clock, &name)
+                    .map_err(|reason| DeliveryError::new(crate::error::ErrorKind::Misconfigured, reason))?;
+                connector.check().await
+            })
+        },
+        documented_fields: C::documented_fields,
+    }
+}
+
+/// Makes the connector of the destination `name`.
+pub(super) fn build<C: Connector>(loaded: &Loaded, clock: &Clock, name: &str) -> Result<C, String> {
+    let destination =
+        loaded.config.destinations.get(name).ok_or_else(|| format!("there is no destination `{name}`"))?;
+    let settings = serde_json::from_value(destination.settings()).map_err(|e| e.to_string())?;
+    let http = http::Client::new(http::Settings {
+        timeout: destination.common.timeout.0,
+        allow_private_addresses: destination.common.allow_private_addresses,
+    })?;
+    let context =
+        Context { destination: name.to_owned(), http, clock: clock.clone(), base_dir: loaded.base_dir.clone() };
+    C::new(settings, context)
+}
