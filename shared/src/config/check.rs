@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Config, DestinationConfig, Mistake, SourceConfig};
+use crate::judge::DEPTH_MAX;
 
 /// The shortest token that a source may have. Shorter ones can be guessed.
 const TOKEN_MIN: usize = 16;
@@ -19,8 +20,8 @@ pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
     if config.ingest.max_body.0 == 0 || config.ingest.max_body.0 > 16 << 20 {
         found.push(Mistake::new("ingest.max_body", "must be between 1 byte and 16MiB"));
     }
-    if !(1..=512).contains(&config.ingest.max_depth) {
-        found.push(Mistake::new("ingest.max_depth", "must be between 1 and 512"));
+    if !(1..=DEPTH_MAX).contains(&config.ingest.max_depth) {
+        found.push(Mistake::new("ingest.max_depth", format!("must be between 1 and {DEPTH_MAX}")));
     }
     for (name, source) in &config.sources {
         source_mistakes(&format!("sources.{name}"), name, source, &mut found);
