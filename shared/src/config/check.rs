@@ -11,10 +11,14 @@ const TOKEN_MIN: usize = 16;
 pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
     let mut found = Vec::new();
     if config.queue.url != "embedded" {
-        found.push(Mistake::new("queue.url", "this leadrelay has the embedded queue alone").remedy("write \"embedded\""));
+        found.push(
+            Mistake::new("queue.url", "this leadrelay has the embedded queue alone").remedy("write \"embedded\""),
+        );
     }
     if config.ingest.listen == config.admin.listen && config.ingest.listen.port() != 0 {
-        found.push(Mistake::new("admin.listen", "is the same address as ingest.listen").remedy("give it a port of its own"));
+        found.push(
+            Mistake::new("admin.listen", "is the same address as ingest.listen").remedy("give it a port of its own"),
+        );
     }
     if config.ingest.max_body.0 == 0 || config.ingest.max_body.0 > 16 << 20 {
         found.push(Mistake::new("ingest.max_body", "must be between 1 byte and 16MiB"));
@@ -41,11 +45,14 @@ fn source_mistakes(key: &str, name: &str, source: &SourceConfig, found: &mut Vec
     }
     if tokens.iter().any(|t| t.len() < TOKEN_MIN) {
         let reason = format!("a token has at least {TOKEN_MIN} characters");
-        found.push(Mistake::new(format!("{key}.tokens"), reason).remedy(format!("`leadrelay source rotate {name}` makes one")));
+        found.push(
+            Mistake::new(format!("{key}.tokens"), reason).remedy(format!("`leadrelay source rotate {name}` makes one")),
+        );
     }
     let url_safe = |c: char| c.is_ascii_alphanumeric() || "-_.~".contains(c);
     if tokens.iter().any(|t| !t.chars().all(url_safe)) {
-        found.push(Mistake::new(format!("{key}.tokens"), "a token is part of a URL: letters, digits and - _ . ~ alone"));
+        found
+            .push(Mistake::new(format!("{key}.tokens"), "a token is part of a URL: letters, digits and - _ . ~ alone"));
     }
     if source.rate_limit == Some(0) {
         found.push(Mistake::new(format!("{key}.rate_limit"), "must be at least 1"));
@@ -82,7 +89,10 @@ fn routes(config: &Config, found: &mut Vec<Mistake>) {
     for (n, route) in config.routes.iter().enumerate() {
         let key = format!("routes[{n}]");
         if let Some(first) = seen.insert(&route.name, n) {
-            found.push(Mistake::new(format!("{key}.name"), format!("`{}` is the name of routes[{first}] already", route.name)));
+            found.push(Mistake::new(
+                format!("{key}.name"),
+                format!("`{}` is the name of routes[{first}] already", route.name),
+            ));
         }
         if !config.destinations.contains_key(&route.to) {
             let mistake = Mistake::new(format!("{key}.to"), format!("there is no destination `{}`", route.to));
@@ -120,7 +130,8 @@ name = "a"
 to = "crm"
 "#;
         let found = Loader::default().parse(text, Path::new("."), std::iter::empty()).expect_err("mistakes");
-        let found: Vec<String> = found.iter().map(|m| format!("{}: {} {}", m.key, m.reason, m.remedy.clone().unwrap_or_default())).collect();
+        let found: Vec<String> =
+            found.iter().map(|m| format!("{}: {} {}", m.key, m.reason, m.remedy.clone().unwrap_or_default())).collect();
         insta::assert_snapshot!(found.join("\n"), @"");
     }
 }

@@ -90,7 +90,12 @@ pub struct RetryConfig {
 impl Default for RetryConfig {
     fn default() -> Self {
         let Policy { first_delay, max_delay, give_up_after } = Policy::default();
-        Self { first_delay: Span(first_delay), max_delay: Span(max_delay), give_up_after: Span(give_up_after), pause_after: 5 }
+        Self {
+            first_delay: Span(first_delay),
+            max_delay: Span(max_delay),
+            give_up_after: Span(give_up_after),
+            pause_after: 5,
+        }
     }
 }
 
@@ -122,7 +127,8 @@ pub(super) static COMMON_KEYS: LazyLock<Vec<String>> = LazyLock::new(|| {
 impl<'de> Deserialize<'de> for DestinationConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let table = Map::<String, Value>::deserialize(deserializer)?;
-        let (common, settings): (Map<_, _>, Map<_, _>) = table.into_iter().partition(|(key, _)| COMMON_KEYS.contains(key));
+        let (common, settings): (Map<_, _>, Map<_, _>) =
+            table.into_iter().partition(|(key, _)| COMMON_KEYS.contains(key));
         let common = serde_json::from_value(Value::Object(common)).map_err(D::Error::custom)?;
         Ok(Self { common, settings: Settings(settings) })
     }
@@ -143,7 +149,8 @@ mod tests {
 
     #[test]
     fn a_table_is_split_into_ours_and_the_connectors() {
-        let table = serde_json::json!({"connector": "file", "concurrency": 2, "path": "out", "retry": {"first_delay": "1s"}});
+        let table =
+            serde_json::json!({"connector": "file", "concurrency": 2, "path": "out", "retry": {"first_delay": "1s"}});
         let destination: DestinationConfig = serde_json::from_value(table).expect("a destination");
         assert_eq!(destination.common.concurrency, 2);
         assert_eq!(destination.common.retry.first_delay, Span::secs(1));

@@ -8,7 +8,9 @@ const NOT_KEYS: [&str; 4] = ["LEADRELAY_CONFIG", "LEADRELAY_LOG", "LEADRELAY_ADD
 /// Puts each variable over the key that it names. `_` in a variable also stands for `-` in a key that exists.
 pub(super) fn apply(root: &mut Map<String, Value>, variables: impl Iterator<Item = (String, String)>) {
     for (name, text) in variables {
-        let Some(path) = name.strip_prefix("LEADRELAY_").filter(|_| !NOT_KEYS.contains(&name.as_str())) else { continue };
+        let Some(path) = name.strip_prefix("LEADRELAY_").filter(|_| !NOT_KEYS.contains(&name.as_str())) else {
+            continue;
+        };
         let steps: Vec<String> = path.split("__").map(str::to_lowercase).collect();
         set(root, &steps, value(&text));
     }

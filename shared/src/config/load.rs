@@ -138,7 +138,12 @@ fn deserialize(root: &Value, mistakes: &mut Vec<Mistake>) -> Option<Config> {
         let parts: Vec<(String, Value)> = match (name.as_str(), value) {
             ("sources" | "destinations", Value::Object(entries)) => entries
                 .iter()
-                .map(|(entry, v)| (join(name, entry), Value::from_iter([(name.clone(), Value::from_iter([(entry.clone(), v.clone())]))])))
+                .map(|(entry, v)| {
+                    (
+                        join(name, entry),
+                        Value::from_iter([(name.clone(), Value::from_iter([(entry.clone(), v.clone())]))]),
+                    )
+                })
                 .collect(),
             _ => vec![(name.clone(), Value::from_iter([(name.clone(), value.clone())]))],
         };

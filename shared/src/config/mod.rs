@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use destination::{DestinationConfig, RetryConfig, TooLong};
-pub use load::{Loader, Loaded};
+pub use load::{Loaded, Loader};
 pub use mistake::{ConfigError, Mistake, nearest};
 pub use schema::{ConnectorInfo, schema};
 pub use secret::{Origin, Secret};

@@ -125,10 +125,13 @@ fn told(schema: &Value, error: &ValidationError<'_>, prefix: &str) -> Vec<Mistak
         ValidationErrorKind::Required { property } => {
             vec![Mistake::new(key, format!("`{}` is missing", property.as_str().unwrap_or_default()))]
         }
-        ValidationErrorKind::Type { kind } => vec![Mistake::new(key, format!("must be {kind:?}, is {}", kind_of(error.instance())))],
+        ValidationErrorKind::Type { kind } => {
+            vec![Mistake::new(key, format!("must be {kind:?}, is {}", kind_of(error.instance())))]
+        }
         ValidationErrorKind::Enum { options } => {
             let options: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-            let mistake = Mistake::new(key, "is none of the values that it can have").remedy(format!("one of {}", options.join(", ")));
+            let mistake = Mistake::new(key, "is none of the values that it can have")
+                .remedy(format!("one of {}", options.join(", ")));
             vec![match error.instance().as_str() {
                 Some(wrong) => mistake.nearest(wrong, options),
                 None => mistake,
@@ -153,7 +156,9 @@ fn siblings(schema: &Value, schema_path: &str) -> Vec<String> {
             Some(below) => below,
             None => return Vec::new(),
         };
-        while let Some(target) = at.get("$ref").and_then(Value::as_str).and_then(|r| schema.pointer(r.trim_start_matches('#'))) {
+        while let Some(target) =
+            at.get("$ref").and_then(Value::as_str).and_then(|r| schema.pointer(r.trim_start_matches('#')))
+        {
             at = target;
         }
     }
