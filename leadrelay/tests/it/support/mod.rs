@@ -1,0 +1,5 @@
+//! What the end-to-end tests share.
+
+pub mod poster;
+pub mod process;
+pub mod world;
