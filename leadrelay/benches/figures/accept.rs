@@ -5,8 +5,8 @@ use crate::process::Server;
 use crate::{Figure, Wanted, child, say, stopwatch};
 
 pub(crate) const CONNECTIONS: usize = 64;
-const LEADS: usize = 15_000;
-const ROUNDS: usize = 5;
+const LEADS: u64 = 15_000;
+const ROUNDS: u64 = 5;
 
 pub(crate) async fn against_no_storing() -> Figure {
     let dir = tempfile::tempdir().expect("a directory");
@@ -39,11 +39,11 @@ pub(crate) async fn against_no_storing() -> Figure {
 }
 
 /// Posts `count` leads, numbered from `first`, and says how many were taken in a second.
-pub(crate) async fn rate(door: &Door, first: usize, count: usize) -> f64 {
+pub(crate) async fn rate(door: &Door, first: u64, count: u64) -> f64 {
     let began = stopwatch::start();
     let answers = poster::post(door, CONNECTIONS, first..first + count, child::lead).await;
     let seconds = began.elapsed().as_secs_f64();
     let taken = answers.iter().filter(|a| a.status == 202).count();
-    assert_eq!(taken, count, "every lead is taken; the last answer was {:?}", answers.last());
+    assert_eq!(taken as u64, count, "every lead is taken; the last answer was {:?}", answers.last());
     count as f64 / seconds
 }

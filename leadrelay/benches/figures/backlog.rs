@@ -12,9 +12,9 @@ use crate::flow::{memory, write_config};
 use crate::process::Server;
 use crate::{Figure, Wanted, say, stopwatch};
 
-const WAITING: usize = 1_000_000;
-const LEADS: usize = 15_000;
-const ROUNDS: usize = 5;
+const WAITING: u64 = 1_000_000;
+const LEADS: u64 = 15_000;
+const ROUNDS: u64 = 5;
 
 pub(crate) async fn with_a_million_waiting() -> Vec<Figure> {
     let full = tempfile::tempdir().expect("a directory");
@@ -88,7 +88,7 @@ async fn fill(dir: &Path) {
     queue.close().await;
 }
 
-fn delivery(n: usize) -> Delivery {
+fn delivery(n: u64) -> Delivery {
     let mut delivery = leadrelay_testkit::samples::delivery(n);
     delivery.destination = "partner".to_owned();
     delivery.accepted_at = Timestamp::UNIX_EPOCH;

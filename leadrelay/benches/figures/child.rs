@@ -19,7 +19,7 @@ pub(crate) const TOKEN: &str = "bench-token-0123456789abcdef";
 pub(crate) const SECRET: &str = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
 
 /// The lead with this number, as the marketplace would send it.
-pub(crate) fn lead(n: usize) -> String {
+pub(crate) fn lead(n: u64) -> String {
     leadrelay_testkit::samples::lead_json(n)
 }
 

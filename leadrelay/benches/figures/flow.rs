@@ -1,13 +1,13 @@
 //! Leads from the door to a local receiver and into the ledger, against leads that are only accepted.
 
-use leadrelay_testkit::receiver::Receiver;
 
 use crate::accept::rate;
+use crate::partner::Partner;
 use crate::process::Server;
 use crate::{Figure, Wanted, child, say, stopwatch};
 
-const LEADS: usize = 10_000;
-const ROUNDS: usize = 3;
+const LEADS: u64 = 10_000;
+const ROUNDS: u64 = 3;
 
 pub(crate) async fn end_to_end() -> Vec<Figure> {
     let (mut accepted, mut delivered, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
@@ -19,7 +19,7 @@ pub(crate) async fn end_to_end() -> Vec<Figure> {
         only.stop().await;
 
         let dir = tempfile::tempdir().expect("a directory");
-        let receiver = Receiver::start(child::SECRET).await;
+        let receiver = Partner::start(child::SECRET).await;
         write_config(dir.path(), &receiver.url());
         let relay = Server::start("relay", dir.path()).await;
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
@@ -30,7 +30,7 @@ pub(crate) async fn end_to_end() -> Vec<Figure> {
             async move { rate(&door, 0, LEADS).await }
         });
         let mut most = 0.0_f64;
-        while receiver.distinct() < LEADS || !ledger_is_level(dir.path()) {
+        while (receiver.distinct() as u64) < LEADS || !ledger_is_level(dir.path()) {
             most = most.max(relay.resident_mib());
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
             assert!(began.elapsed().as_secs() < 120, "{} of {LEADS} after two minutes", receiver.distinct());
@@ -79,6 +79,6 @@ pub(crate) fn write_config(dir: &std::path::Path, url: &str) {
 fn ledger_is_level(dir: &std::path::Path) -> bool {
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
     let Ok(ledger) = rusqlite::Connection::open_with_flags(dir.join("data/ledger.db"), flags) else { return false };
-    let delivered = ledger.query_row("SELECT count(*) FROM lead WHERE state = 'delivered'", [], |r| r.get::<_, usize>(0));
-    delivered.is_ok_and(|n| n >= LEADS)
+    let delivered = ledger.query_row("SELECT count(*) FROM lead WHERE state = 'delivered'", [], |r| r.get::<_, i64>(0));
+    delivered.is_ok_and(|n| n >= LEADS as i64)
 }

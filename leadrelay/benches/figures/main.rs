@@ -8,6 +8,8 @@ mod backlog;
 mod child;
 mod flow;
 mod process;
+#[path = "../../tests/it/support/partner.rs"]
+mod partner;
 mod stopwatch;
 #[path = "../../tests/it/support/poster.rs"]
 mod poster;

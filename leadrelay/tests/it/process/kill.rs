@@ -4,14 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use leadrelay_testkit::plan::Plan;
-use leadrelay_testkit::receiver::Receiver;
+use leadrelay_testkit::{Fault, How, Plan};
 
 use crate::support::poster;
 use crate::support::process::Process;
 use crate::support::world::{self, World};
 
-const LEADS: usize = 2_000;
+const LEADS: u64 = 2_000;
 
 fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
@@ -33,14 +32,22 @@ async fn whatever_was_answered_2xx_arrives() {
     let rounds = number("CHAOS_ROUNDS", 4);
     let seed = number("CHAOS_SEED", u64::from(std::process::id()));
     let mut moments = Moments(seed);
-    let receiver = Receiver::with_plan(world::SECRET, Plan::random(seed, 0.05)).await;
+    let receiver = Partner::start(world::SECRET).await;
+    let faults = vec![
+        Fault::before(How::Status(503)),
+        Fault::after(How::Status(500)),
+        Fault::before(How::Cut),
+        Fault::after(How::Cut),
+        Fault::after(How::CutAnswer),
+    ];
+    receiver.plan(Plan::Share { seed, percent: 5, faults });
     let dir = world::directory(&receiver.url(), world::ALL_TO_PARTNER);
 
     let mut acked = BTreeSet::new();
     for round in 0..rounds {
         let mut relay = Process::start(dir.path(), &[]);
         let door = relay.door().await;
-        let first = usize::try_from(round).expect("a small number") * LEADS;
+        let first = round * LEADS;
         let posting = tokio::spawn(async move { poster::post(&door, 64, first..first + LEADS, leadrelay_testkit::samples::lead_json).await });
         // The random moment is the point of this test: nothing is waited for.
         tokio::time::sleep(Duration::from_millis(20 + moments.next(1500))).await;
@@ -66,7 +73,7 @@ async fn whatever_was_answered_2xx_arrives() {
         "kill -9: seed {seed}, {rounds} rounds of {LEADS}: {} answered 2xx, {} missing; {} requests for {} ids at the receiver",
         acked.len(),
         missing(),
-        receiver.requests(),
+        receiver.server.requests(),
         receiver.distinct(),
     );
     assert!(arrived, "{} of {} leads that were answered 2xx did not arrive (seed {seed})", missing(), acked.len());

@@ -1,3 +1,6 @@
-//! The real program, as a process: stopped, killed, crossed at its failure points.
+//! The real program, as a process: stopped, killed, crossed at its failure points, and searched for what it must not say.
 
+mod canary;
+mod failpoints;
 mod kill;
+mod signals;

@@ -1,5 +1,6 @@
 //! What the end-to-end tests share.
 
+pub mod partner;
 pub mod poster;
 pub mod process;
 pub mod world;

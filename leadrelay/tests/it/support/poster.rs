@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -21,7 +21,7 @@ pub struct Door {
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The number of the lead.
-    pub n: usize,
+    pub n: u64,
     pub status: u16,
     pub body: String,
 }
@@ -35,10 +35,10 @@ impl Answer {
 }
 
 /// Posts leads `range`, each once, over so many connections. Ends early when the door closes; what was answered is told.
-pub async fn post(door: &Door, connections: usize, range: Range<usize>, body: fn(usize) -> String) -> Vec<Answer> {
-    let next = Arc::new(AtomicUsize::new(range.start));
+pub async fn post(door: &Door, connections: usize, range: Range<u64>, body: fn(u64) -> String) -> Vec<Answer> {
+    let next = Arc::new(AtomicU64::new(range.start));
     let mut tasks = JoinSet::new();
-    for _ in 0..connections.min(range.len()) {
+    for _ in 0..connections {
         let (door, next, end) = (door.clone(), next.clone(), range.end);
         tasks.spawn(async move {
             let mut answers = Vec::new();
@@ -52,9 +52,9 @@ pub async fn post(door: &Door, connections: usize, range: Range<usize>, body: fn
 
 async fn one_connection(
     door: &Door,
-    next: &AtomicUsize,
-    end: usize,
-    body: fn(usize) -> String,
+    next: &AtomicU64,
+    end: u64,
+    body: fn(u64) -> String,
     answers: &mut Vec<Answer>,
 ) -> std::io::Result<()> {
     let stream = TcpStream::connect(door.address).await?;

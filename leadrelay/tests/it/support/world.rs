@@ -7,11 +7,12 @@ use std::time::Duration;
 use leadrelay::relay::Relay;
 use leadrelay_shared::clock::Clock;
 use leadrelay_shared::config::{Loaded, Loader};
-use leadrelay_shared::http;
 use leadrelay_shared::id::DeliveryId;
-use leadrelay_testkit::receiver::Receiver;
+use leadrelay_shared::queue::{Queue, embedded};
 use serde_json::Value;
 use tempfile::TempDir;
+
+use super::partner::Partner;
 
 pub const TOKEN: &str = "test-token-0123456789abcdef";
 pub const ADMIN: &str = "admin-token-0123456789abcdef";
@@ -23,7 +24,7 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// What a test looks at.
 pub struct World {
     pub relay: Relay,
-    pub receiver: Receiver,
+    pub receiver: Partner,
     pub clock: Clock,
     pub dir: TempDir,
     http: reqwest::Client,
@@ -37,9 +38,8 @@ pub async fn run(more: &str, test: impl AsyncFnOnce(&mut World)) {
 
 /// The same, at a time that the test moves.
 pub async fn run_with(clock: Clock, more: &str, test: impl AsyncFnOnce(&mut World)) {
-    let receiver = Receiver::start(SECRET).await;
-    let dir = tempfile::tempdir().expect("a directory");
-    std::fs::write(dir.path().join("leadrelay.toml"), config(&receiver.url(), more)).expect("written");
+    let receiver = Partner::start(SECRET).await;
+    let dir = directory(&receiver.url(), more);
     let relay = start(dir.path(), clock.clone()).await;
     let mut world = World { relay, receiver, clock, dir, http: client() };
     test(&mut world).await;
@@ -47,27 +47,37 @@ pub async fn run_with(clock: Clock, more: &str, test: impl AsyncFnOnce(&mut Worl
     world.relay.drain().await.expect("it drains");
 }
 
-fn config(url: &str, more: &str) -> String {
-    format!(
+/// A directory with a configuration in it: source `addon`, destination `partner` at `url`, and `more`.
+pub fn directory(url: &str, more: &str) -> TempDir {
+    directory_with(url, TOKEN, ADMIN, SECRET, more)
+}
+
+/// The same, with these secrets.
+pub fn directory_with(url: &str, token: &str, admin: &str, secret: &str, more: &str) -> TempDir {
+    let dir = tempfile::tempdir().expect("a directory");
+    let config = format!(
         r#"
 data_dir = "data"
 [ingest]
 listen = "127.0.0.1:0"
+rate_limit = 1000000
 [admin]
 listen = "127.0.0.1:0"
-token = "{ADMIN}"
+token = "{admin}"
 [sources.addon]
-tokens = ["{TOKEN}"]
+tokens = ["{token}"]
 [destinations.partner]
 connector = "webhook"
 url = "{url}"
-secret = "{SECRET}"
+secret = "{secret}"
 allow_private_addresses = true
 [destinations.partner.retry]
 first_delay = "50ms"
 max_delay = "200ms"
 {more}"#
-    )
+    );
+    std::fs::write(dir.path().join("leadrelay.toml"), config).expect("written");
+    dir
 }
 
 /// A route that sends everything to `partner`.
@@ -75,7 +85,7 @@ pub const ALL_TO_PARTNER: &str = "[[routes]]\nname = \"all\"\nto = \"partner\"\n
 
 async fn start(dir: &Path, clock: Clock) -> Relay {
     let relay = Relay::start(load(dir), clock).await.expect("a relay");
-    relay.ready().await;
+    relay.ready().await.expect("every service works");
     relay
 }
 
@@ -85,10 +95,39 @@ pub fn load(dir: &Path) -> Loaded {
         .unwrap_or_else(|e| panic!("{e}"))
 }
 
-#[expect(clippy::disallowed_methods, reason = "the test's own client, on loopback")]
-fn client() -> reqwest::Client {
-    let _ = http::Settings { timeout: PATIENCE, allow_private_addresses: true };
+/// The tests' own HTTP client, for loopback.
+#[expect(clippy::disallowed_methods, reason = "the tests' own client, for loopback")]
+pub fn client() -> reqwest::Client {
+    // Fails when the process has chosen a provider already, and that is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client")
+}
+
+/// Sends a request; the status, and the answer where it is JSON.
+pub async fn send(request: reqwest::RequestBuilder) -> (u16, Value) {
+    let answer = request.send().await.expect("an answer");
+    let status = answer.status().as_u16();
+    (status, serde_json::from_slice(&answer.bytes().await.expect("a body")).unwrap_or_default())
+}
+
+/// Waits until something holds.
+pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let done = tokio::time::timeout(PATIENCE, async {
+        while !holds().await {
+            turn().await;
+        }
+    });
+    done.await.unwrap_or_else(|_| panic!("never happened: {what}"));
+}
+
+/// Fails when the queue of a relay that has ended holds anything that is not the ledger's to read later.
+pub async fn assert_drained(dir: &Path) {
+    let settings = embedded::Settings { dir: dir.join("data/queue"), max_size: u64::MAX, min_free: 0 };
+    let queue = Queue::embedded(settings, Clock::real()).expect("the queue opens");
+    let topics = queue.stats().await.expect("stats");
+    let left: Vec<_> = topics.into_iter().filter(|t| t.total() > 0 && t.topic != "events").collect();
+    queue.close().await;
+    assert!(left.is_empty(), "left in the queue: {left:?}");
 }
 
 impl World {
@@ -96,9 +135,7 @@ impl World {
     pub async fn post(&self, body: impl Into<String>) -> (u16, Value) {
         let address = self.relay.ctx.status.address("ingest").await;
         let url = format!("http://{address}/v1/leads/addon/{TOKEN}");
-        let answer = self.http.post(url).body(body.into()).send().await.expect("an answer");
-        let status = answer.status().as_u16();
-        (status, serde_json::from_slice(&answer.bytes().await.expect("a body")).unwrap_or_default())
+        send(self.http.post(url).body(body.into())).await
     }
 
     /// Posts a lead that must be accepted, and gives its id.
@@ -117,9 +154,12 @@ impl World {
             Some(body) => request.header("content-type", "application/json").body(body.to_string()),
             None => request,
         };
-        let answer = request.send().await.expect("an answer");
-        let status = answer.status().as_u16();
-        (status, serde_json::from_slice(&answer.bytes().await.expect("a body")).unwrap_or_default())
+        send(request).await
+    }
+
+    /// A page as text, without a token.
+    pub async fn text(&self, url: &str) -> String {
+        self.http.get(url).send().await.expect("an answer").text().await.expect("text")
     }
 
     /// Waits until the lead is in this state, and gives it with its story.
@@ -141,17 +181,14 @@ impl World {
 
     /// Waits until something holds.
     pub async fn eventually(&self, what: &str, mut holds: impl AsyncFnMut(&Self) -> bool) {
-        let done = tokio::time::timeout(PATIENCE, async {
-            while !holds(self).await {
-                turn().await;
-            }
-        });
-        done.await.unwrap_or_else(|_| panic!("never happened: {what}"));
+        eventually(what, async || holds(self).await).await;
     }
 
-    /// Ends the relay at once, as a crash of its process would, and starts it again on the same directory.
+    /// Stops the relay at once, with whatever it has in flight, and starts it again on the same directory.
     pub async fn restart(&mut self) {
-        self.relay.stop_now().await;
+        self.relay.stop_now();
+        // Its services may say that they were cut short; that is what this is about.
+        let _ = self.relay.drain().await;
         self.relay = start(self.dir.path(), self.clock.clone()).await;
     }
 
