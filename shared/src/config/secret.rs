@@ -85,8 +85,8 @@ pub(super) fn resolve(value: &Value, base_dir: &Path) -> Option<Result<Value, St
 }
 
 fn read_file(path: &Path) -> Result<String, String> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| format!("the secret file {} cannot be read: {e}", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).map_err(|e| format!("the secret file {} cannot be read: {e}", path.display()))?;
     if text.trim().is_empty() {
         return Err(format!("the secret file {} is empty; put the secret there", path.display()));
     }
@@ -106,8 +106,8 @@ impl<'de> Deserialize<'de> for Secret {
             Value::String(value) => Ok(Self::plain(value)),
             // The error of a shape says nothing of the values, and the value is a secret: a text of our own.
             other => {
-                let Resolved { value, env, file } =
-                    serde_json::from_value(other).map_err(|_| D::Error::custom("a secret is { env = \"..\" } or { file = \"..\" }"))?;
+                let Resolved { value, env, file } = serde_json::from_value(other)
+                    .map_err(|_| D::Error::custom("a secret is { env = \"..\" } or { file = \"..\" }"))?;
                 let origin = env.map(Origin::Env).or(file.map(Origin::File)).unwrap_or(Origin::Plain);
                 Ok(Self { value, origin })
             }
@@ -131,6 +131,7 @@ impl JsonSchema for Secret {
         };
         json_schema!({
             "description": "A secret: { env = \"NAME\" }, { file = \"path\" } or, for trying out, a plain string.",
+            "format": "secret",
             "anyOf": [
                 {"type": "string"},
                 reference("env", "The environment variable that holds it."),
@@ -153,7 +154,8 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_named() {
-        let error = resolve(&json!({"file": "nowhere.token"}), Path::new("conf")).expect("a reference").expect_err("missing");
+        let error =
+            resolve(&json!({"file": "nowhere.token"}), Path::new("conf")).expect("a reference").expect_err("missing");
         assert!(error.contains("conf/nowhere.token"), "{error}");
     }
 
