@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod id;
 pub mod lead;
+pub mod judge;
 
 pub mod error;
 pub mod fields;

@@ -282,7 +282,7 @@ tokens = "0123456789abcdef0123"
         insta::assert_snapshot!(shown, @r##"
 leadrelay.toml:3: ingest.listen: must be an IP address and a port, such as "127.0.0.1:8080"
 leadrelay.toml:4: ingest.read_timeout: must be a duration, such as "5s", "15m", "72h" or "30d"
-leadrelay.toml:5: ingest.max_depth: must be a whole number between 1 and 512
+leadrelay.toml:5: ingest.max_depth: must be a whole number between 1 and 100
 leadrelay.toml:6: ingest.public_url: must be a URL that begins with http:// or https://
 leadrelay.toml:7: ingest.tls: `key` is missing
 leadrelay.toml:9: admin.token: must be a secret: { env = "NAME" }, { file = "path" } or a string

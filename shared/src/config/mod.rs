@@ -133,7 +133,7 @@ pub struct IngestConfig {
     /// The largest body; beyond it 413.
     pub max_body: ByteSize,
     /// The deepest nesting of a JSON body.
-    #[schemars(range(min = 1, max = 512))]
+    #[schemars(range(min = 1, max = crate::judge::DEPTH_MAX))]
     pub max_depth: usize,
     /// How long a sender may take for its headers, and again for its body.
     pub read_timeout: Span,
