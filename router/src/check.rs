@@ -222,7 +222,7 @@ impl Walk<'_, '_> {
         match call.identify_call() {
             CallType::Function(name) if self.declared.contains(name) => {}
             CallType::Function(name) => self.name("function", name, FUNCTIONS),
-            CallType::Method(of, _) if matches!(of, Expr::Var(var) if var.id == "loop") => {}
+            CallType::Method(Expr::Var(var), _) if var.id == "loop" => {}
             CallType::Method(of, name) => {
                 let mistake = Mistake::new(self.key, format!("values have no methods, and so no `{name}`"));
                 let wanted = nearest(name, FILTERS.iter().copied());
@@ -240,7 +240,9 @@ impl Walk<'_, '_> {
     fn arguments(&mut self, arguments: &[CallArg<'_>]) {
         for argument in arguments {
             match argument {
-                CallArg::Pos(e) | CallArg::Kwarg(_, e) | CallArg::PosSplat(e) | CallArg::KwargSplat(e) => self.expression(e),
+                CallArg::Pos(e) | CallArg::Kwarg(_, e) | CallArg::PosSplat(e) | CallArg::KwargSplat(e) => {
+                    self.expression(e);
+                }
             }
         }
     }
@@ -279,7 +281,10 @@ impl Walk<'_, '_> {
             let mistake = Mistake::new(self.key, format!("a lead has no `{name}`"));
             let remedy = match nearest(name, scope::NAMES) {
                 Some(right) => format!("did you mean `lead.{right}`?"),
-                None => format!("members of what was sent are under `lead.body`; else it is one of {}", scope::NAMES.join(", ")),
+                None => format!(
+                    "members of what was sent are under `lead.body`; else it is one of {}",
+                    scope::NAMES.join(", ")
+                ),
             };
             self.mistakes.push(mistake.remedy(remedy));
         }

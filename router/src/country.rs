@@ -91,7 +91,8 @@ mod tests {
     #[test]
     fn usual_spellings_are_told() {
         let germany = ["DE", "de", "DEU", "Germany", "DEUTSCHLAND", " Deutschland ", "Federal Republic of Germany"];
-        let states = ["US", "USA", "U.S.A.", "United States", "united states of america", "The United States", "États-Unis"];
+        let states =
+            ["US", "USA", "U.S.A.", "United States", "united states of america", "The United States", "États-Unis"];
         let others = [
             ("UK", "GB"),
             ("España", "ES"),

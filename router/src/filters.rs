@@ -28,7 +28,9 @@ pub(crate) fn add(env: &mut Environment<'_>, tables: Arc<Tables>) {
         lookup(&tables, key, table, default)
     });
     // The engine's own write first and count later.
-    env.add_filter("tojson", |value: &Value| text(value::to_json(value, &mut VALUE_BYTES.clone()).map(|j| j.to_string())));
+    env.add_filter("tojson", |value: &Value| {
+        text(value::to_json(value, &mut VALUE_BYTES.clone()).map(|j| j.to_string()))
+    });
     env.add_filter("string", |value: &Value| text(value::to_text(value, &mut VALUE_BYTES.clone())));
 }
 

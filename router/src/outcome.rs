@@ -64,7 +64,8 @@ struct Outbox<'l> {
 
 impl<'l> Outbox<'l> {
     fn new(lead: &'l Lead, now: Timestamp) -> Self {
-        let mut out = Self { lead, now, settlement: Settlement { messages: Vec::new(), routed: Vec::new(), parked: None } };
+        let mut out =
+            Self { lead, now, settlement: Settlement { messages: Vec::new(), routed: Vec::new(), parked: None } };
         // A fresh lead was accepted when ingest had it; one that an operator sends again, now.
         let at = if lead.round == 0 { lead.received_at } else { now };
         out.push_event(&Event { at, fact: Fact::Accepted { lead: lead.clone() } });
@@ -139,6 +140,12 @@ fn merged(failed: Vec<ParkReason>) -> Option<ParkReason> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use leadrelay_shared::config::Loader;
+    use leadrelay_shared::lead::{Fault, Format};
+
     use super::*;
 
     #[test]
@@ -148,13 +155,65 @@ mod tests {
         assert!(reason.starts_with("internal error") && !reason.contains("on purpose"));
     }
 
+    fn rules(when: &str) -> Rules {
+        let text = format!(
+            "[destinations.crm]\nconnector = 'file'\n[destinations.partner]\nconnector = 'file'\n\
+            [[routes]]\nname = 'a'\nto = 'crm'\nwhen = '{when}'\n[[routes]]\nname = 'b'\nto = 'partner'\nwhen = '{when}'\n"
+        );
+        let config = Loader::default().parse(&text, Path::new("."), std::iter::empty()).expect("a configuration");
+        Rules::compile(&config).expect("sound rules")
+    }
+
+    fn lead() -> Lead {
+        Lead {
+            id: LeadId::derive(&[b"x"]),
+            source: "addon".into(),
+            format: Format::Marketplace,
+            received_at: Timestamp::UNIX_EPOCH,
+            body: "{}".into(),
+            faults: Vec::new(),
+            round: 0,
+        }
+    }
+
+    fn topics(rules: &Rules, lead: &Lead, redelivered: u32) -> (Vec<String>, Option<&'static str>) {
+        let made = settle(rules, lead, redelivered, Timestamp::UNIX_EPOCH);
+        let later = settle(rules, lead, redelivered, Timestamp::MAX);
+        let ids = |s: &Settlement| s.messages.iter().map(Message::id).collect::<Vec<_>>();
+        assert_eq!(ids(&made), ids(&later), "ids do not depend on the time");
+        assert_eq!(ids(&made).into_iter().collect::<BTreeSet<_>>().len(), made.messages.len(), "no two are the same");
+        (made.messages.iter().map(|m| m.topic().to_owned()).collect(), made.parked)
+    }
+
+    #[test]
+    fn every_outcome_has_its_messages() {
+        let applies = rules("true");
+        let told = |topics: &[&str], parked| (topics.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>(), parked);
+        let both = told(&["events", "deliver.crm", "deliver.partner", "events"], None);
+        assert_eq!(topics(&applies, &lead(), 0), both);
+        assert_eq!(topics(&applies, &lead(), 4), both);
+        let crashed = told(&["events", "events", "parked"], Some("crashed"));
+        assert_eq!(topics(&applies, &lead(), 5), crashed);
+        let fault = Fault { pointer: String::new(), reason: "not JSON".into() };
+        let quarantined = Lead { faults: vec![fault], ..lead() };
+        assert_eq!(topics(&applies, &quarantined, 0), told(&["events", "events", "parked"], Some("quarantined")));
+        assert_eq!(topics(&rules("false"), &lead(), 0), told(&["events", "events", "parked"], Some("unmatched")));
+        let failed = told(&["events", "events", "events", "parked"], Some("mapping_failed"));
+        assert_eq!(topics(&rules("1 / 0"), &lead(), 0), failed);
+    }
+
+    #[test]
+    fn another_round_says_it_anew_and_delivers_under_the_same_id() {
+        let id = |round| settle(&rules("true"), &Lead { round, ..lead() }, 0, Timestamp::UNIX_EPOCH).messages;
+        for (first, second) in id(0).iter().zip(&id(1)) {
+            assert_eq!(first.id() == second.id(), first.topic().starts_with("deliver."), "{}", first.topic());
+        }
+    }
+
     #[test]
     fn several_failures_are_told_in_one_reason() {
-        let failed = |route: &str| ParkReason::MappingFailed {
-            route: route.into(),
-            key: "when".into(),
-            reason: "no".into(),
-        };
+        let failed =
+            |route: &str| ParkReason::MappingFailed { route: route.into(), key: "when".into(), reason: "no".into() };
         let merged = merged(vec![failed("a"), failed("b"), failed("c")]).expect("a reason");
         assert_eq!(merged.to_string(), "route a, when: no; and route b, when: no; and route c, when: no");
     }

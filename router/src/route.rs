@@ -48,13 +48,19 @@ pub(crate) enum Verdict {
 
 impl Route {
     /// Compiles a route. The result is of use only if no mistake was added.
-    pub(crate) fn compile(config: &RouteConfig, key: &str, language: &mut Language, mistakes: &mut Vec<Mistake>) -> Self {
+    pub(crate) fn compile(
+        config: &RouteConfig,
+        key: &str,
+        language: &mut Language,
+        mistakes: &mut Vec<Mistake>,
+    ) -> Self {
         let when = config.when.as_ref().and_then(|when| language.condition(when, &format!("{key}.when"), mistakes));
         let fields = config.fields.as_ref().map(|fields| {
             let key = format!("{key}.fields");
             if fields.is_empty() {
                 let mistake = Mistake::new(&key, "names no field, so that every record would be empty");
-                mistakes.push(mistake.remedy("name some, or leave `fields` out to send the lead in leadrelay's own names"));
+                mistakes
+                    .push(mistake.remedy("name some, or leave `fields` out to send the lead in leadrelay's own names"));
             }
             table(fields, &key, language, mistakes)
         });
@@ -104,8 +110,15 @@ impl Route {
     }
 }
 
-fn table(fields: &Map<String, Json>, key: &str, language: &mut Language, mistakes: &mut Vec<Mistake>) -> Vec<(String, Field)> {
-    let field = |(name, json): (&String, &Json)| Some((name.clone(), field(json, &format!("{key}.{name}"), language, mistakes)?));
+fn table(
+    fields: &Map<String, Json>,
+    key: &str,
+    language: &mut Language,
+    mistakes: &mut Vec<Mistake>,
+) -> Vec<(String, Field)> {
+    let field = |(name, json): (&String, &Json)| {
+        Some((name.clone(), field(json, &format!("{key}.{name}"), language, mistakes)?))
+    };
     fields.iter().filter_map(field).collect()
 }
 
@@ -115,7 +128,9 @@ fn field(json: &Json, key: &str, language: &mut Language, mistakes: &mut Vec<Mis
             mistakes.push(Mistake::new(key, "is a number that a record cannot hold"));
             return None;
         }
-        Json::String(text) if !["{{", "{%", "{#"].iter().any(|mark| text.contains(mark)) => Field::Constant(json.clone()),
+        Json::String(text) if !["{{", "{%", "{#"].iter().any(|mark| text.contains(mark)) => {
+            Field::Constant(json.clone())
+        }
         Json::String(text) => Field::Code(language.value(text, key, mistakes)?),
         Json::Array(items) => {
             let field = |(n, item): (usize, &Json)| field(item, &format!("{key}[{n}]"), language, mistakes);

@@ -89,7 +89,7 @@ impl Rules {
     /// What every route says to a lead.
     pub(crate) fn apply(&self, lead: &Lead) -> Vec<(&Route, Verdict)> {
         let scope = Scope::of(lead);
-        let context: Value = [("lead", Value::from_dyn_object(scope.clone()))].into_iter().collect();
+        let context = Value::from_pairs([("lead", Value::from_dyn_object(scope.clone()))]);
         let mut taken = HashMap::new();
         self.routes
             .iter()
@@ -112,7 +112,8 @@ fn tables(config: &Config, mistakes: &mut Vec<Mistake>) -> Tables {
         let mut folded = BTreeMap::new();
         for (key, json) in table {
             if folded.insert(filters::fold(key), value::from_json(json)).is_some() {
-                let mistake = Mistake::new(format!("lookups.{name}.{key}"), "is there twice: letter case does not count");
+                let mistake =
+                    Mistake::new(format!("lookups.{name}.{key}"), "is there twice: letter case does not count");
                 mistakes.push(mistake.remedy("leave one of them out"));
             }
         }

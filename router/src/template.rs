@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use leadrelay_shared::config::Mistake;
-use minijinja::machinery::{ast, parse, parse_expr};
+use minijinja::machinery::{ast, parse, parse_expr, tokenize};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
@@ -22,6 +22,8 @@ const FUEL: u64 = 100_000;
 const RECURSION: usize = 100;
 /// The longest template.
 const SOURCE_BYTES: usize = 16 * 1024;
+/// The most words and signs in a template: the engine's parser nests as deep as a chain of operators is long.
+const TOKENS: usize = 2000;
 /// The variable that an expression's value is put into, to be read with its type.
 const RESULT: &str = "__value";
 
@@ -76,7 +78,7 @@ impl Language {
             mistakes.push(mistake.remedy("write it without `{{` and `}}`"));
             return None;
         }
-        if too_long(source, key, mistakes) {
+        if too_long(source, true, key, mistakes) {
             return None;
         }
         let tree = syntax(parse_expr(source), key, mistakes)?;
@@ -86,9 +88,8 @@ impl Language {
     }
 
     /// Compiles a text value of a map: an expression where it is exactly one `{{ .. }}`, else a template.
-    /// A text without any template syntax needs neither, and is `Ok(None)`.
     pub(crate) fn value(&mut self, source: &str, key: &str, mistakes: &mut Vec<Mistake>) -> Option<Code> {
-        if too_long(source, key, mistakes) {
+        if too_long(source, false, key, mistakes) {
             return None;
         }
         let tree = syntax(parse(source, "", SyntaxConfig::default()), key, mistakes)?;
@@ -137,18 +138,25 @@ impl Language {
     }
 }
 
-fn too_long(source: &str, key: &str, mistakes: &mut Vec<Mistake>) -> bool {
-    let long = source.len() > SOURCE_BYTES;
-    if long {
-        mistakes.push(Mistake::new(key, format!("is longer than {SOURCE_BYTES} bytes")));
-    }
-    long
+fn too_long(source: &str, is_expression: bool, key: &str, mistakes: &mut Vec<Mistake>) -> bool {
+    let tokens =
+        || tokenize(source, is_expression, SyntaxConfig::default()).take_while(Result::is_ok).take(TOKENS + 1).count();
+    let reason = if source.len() > SOURCE_BYTES {
+        format!("is longer than {SOURCE_BYTES} bytes")
+    } else if tokens() > TOKENS {
+        format!("has more than {TOKENS} words and signs")
+    } else {
+        return false;
+    };
+    mistakes.push(Mistake::new(key, reason).remedy("make it simpler, or a table under `lookups`"));
+    true
 }
 
 fn syntax<T>(result: Result<T, Error>, key: &str, mistakes: &mut Vec<Mistake>) -> Option<T> {
     result
         .map_err(|error| {
-            let line = error.line().filter(|line| *line > 1).map_or(String::new(), |line| format!(" (its line {line})"));
+            let line =
+                error.line().filter(|line| *line > 1).map_or(String::new(), |line| format!(" (its line {line})"));
             mistakes.push(Mistake::new(key, format!("{}{line}", error.detail().unwrap_or("cannot be read"))));
         })
         .ok()
@@ -178,7 +186,9 @@ impl From<&Error> for Failure {
                 "a step that its values do not allow, such as a division by zero or text plus number".to_owned()
             }
             ErrorKind::UndefinedError => "a step on a value that is not there".to_owned(),
-            ErrorKind::MissingArgument | ErrorKind::TooManyArguments => "a filter or function lacks an argument or has one too many".to_owned(),
+            ErrorKind::MissingArgument | ErrorKind::TooManyArguments => {
+                "a filter or function lacks an argument or has one too many".to_owned()
+            }
             kind => kind.to_string(),
         };
         match error.line().filter(|line| *line > 1) {
@@ -191,5 +201,43 @@ impl From<&Error> for Failure {
 impl From<Unfit> for Failure {
     fn from(unfit: Unfit) -> Self {
         Self(unfit.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::{FILTERS, TESTS};
+
+    #[test]
+    fn every_name_that_rules_may_use_is_known_to_the_engine() {
+        let language = Language::new(Tables::new());
+        let mut state = language.env.empty_state();
+        for filter in FILTERS {
+            let result = state.apply_filter(filter, &[]);
+            assert!(!result.is_err_and(|e| e.kind() == ErrorKind::UnknownFilter), "{filter}");
+        }
+        for test in TESTS {
+            let result = state.perform_test(test, &[]);
+            assert!(!result.is_err_and(|e| e.kind() == ErrorKind::UnknownTest), "{test}");
+        }
+        for gone in ["pprint", "nosuch"] {
+            assert!(state.apply_filter(gone, &[]).is_err_and(|e| e.kind() == ErrorKind::UnknownFilter));
+        }
+        assert!(language.env.globals().all(|(name, _)| ["dict", "range"].contains(&name)));
+    }
+
+    #[test]
+    fn a_single_expression_is_told_from_a_template() {
+        let single = |source: &str| {
+            let tree = parse(source, "", SyntaxConfig::default()).expect("a template");
+            single_expression(&tree, source).map(str::to_owned)
+        };
+        assert_eq!(single("{{ a }}").as_deref(), Some(" a "));
+        assert_eq!(single("{{- a -}}\n").as_deref(), Some(" a "));
+        assert_eq!(single("{{ '}} {{' }}").as_deref(), Some(" '}} {{' "));
+        for template in ["{{ a }}{{ b }}", " {{ a }}", "{{ a }} ", "{% if a %}{% endif %}", "{# {{ a }} #}", "a"] {
+            assert_eq!(single(template), None, "{template}");
+        }
     }
 }

@@ -40,7 +40,9 @@ pub(crate) fn from_json(json: &Json) -> Value {
         },
         Json::String(text) => Value::from(text.as_str()),
         Json::Array(items) => items.iter().map(from_json).collect(),
-        Json::Object(members) => members.iter().map(|(name, member)| (name.as_str(), from_json(member))).collect(),
+        Json::Object(members) => {
+            Value::from_pairs(members.iter().map(|(name, member)| (name.as_str(), from_json(member))))
+        }
     }
 }
 
@@ -81,7 +83,9 @@ fn convert(value: &Value, budget: &mut usize, depth: usize) -> Result<Json, Unfi
 
 fn key_text(key: &Value) -> Result<String, Unfit> {
     match key.kind() {
-        ValueKind::String | ValueKind::Number | ValueKind::Bool => Ok(key.to_string()),
+        ValueKind::String | ValueKind::Number | ValueKind::Bool => {
+            to_text(key, &mut VALUE_BYTES.clone()).map(|t| t.to_string())
+        }
         _ => Err(Unfit::Kind),
     }
 }
@@ -109,7 +113,9 @@ pub(crate) fn to_text(value: &Value, budget: &mut usize) -> Result<Arc<str>, Unf
             spend(budget, text.len())?;
             text
         }
-        ValueKind::Bool | ValueKind::Number => value.to_string().into(),
+        // The engine would write `True`.
+        ValueKind::Bool => if value.is_true() { "true" } else { "false" }.into(),
+        ValueKind::Number => value.to_string().into(),
         _ => to_json(value, budget)?.to_string().into(),
     })
 }
