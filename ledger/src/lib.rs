@@ -1,6 +1,7 @@
 //! Remembers: events and parked messages in, history, search and replay out.
 
 pub mod api;
+pub mod store;
 
 use leadrelay_shared::service::{Ctx, RunError};
 

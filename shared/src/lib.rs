@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod id;
+pub mod judge;
 pub mod lead;
 
 pub mod delivery;

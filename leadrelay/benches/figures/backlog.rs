@@ -35,7 +35,10 @@ pub(crate) async fn with_a_million_waiting() -> Vec<Figure> {
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;
     let resident = relay.resident_mib();
     relay.stop().await;
-    say(&format!("backlog: start {:.3} s empty, {start_full:.3} s full; {resident:.0} MiB", stopwatch::median(starts.clone())));
+    say(&format!(
+        "backlog: start {:.3} s empty, {start_full:.3} s full; {resident:.0} MiB",
+        stopwatch::median(starts.clone())
+    ));
 
     vec![
         accepting(full.path()).await,

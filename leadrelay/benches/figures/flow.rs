@@ -1,6 +1,5 @@
 //! Leads from the door to a local receiver and into the ledger, against leads that are only accepted.
 
-
 use crate::accept::rate;
 use crate::partner::Partner;
 use crate::process::Server;

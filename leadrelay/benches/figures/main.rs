@@ -7,12 +7,12 @@ mod accept;
 mod backlog;
 mod child;
 mod flow;
-mod process;
 #[path = "../../tests/it/support/partner.rs"]
 mod partner;
-mod stopwatch;
 #[path = "../../tests/it/support/poster.rs"]
 mod poster;
+mod process;
+mod stopwatch;
 
 use std::io::Write;
 

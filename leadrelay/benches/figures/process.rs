@@ -43,7 +43,8 @@ impl Server {
 
     /// Its resident memory now, in MiB.
     pub(crate) fn resident_mib(&self) -> f64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id().expect("it runs"))).expect("its status");
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.child.id().expect("it runs"))).expect("its status");
         let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).expect("its memory");
         let kib: f64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
         kib / 1024.0

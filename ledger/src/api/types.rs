@@ -9,10 +9,11 @@ use leadrelay_shared::event::PauseCause;
 use leadrelay_shared::fields::Note;
 use leadrelay_shared::id::{DeliveryId, LeadId};
 use leadrelay_shared::lead::{Fault, Format};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Where a lead is. With several destinations, the state that most needs a person.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "each state is its own word")]
 pub enum LeadState {
@@ -28,7 +29,7 @@ pub enum LeadState {
 }
 
 /// One page of a list.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Page<T> {
     /// The items, newest first.
     pub items: Vec<T>,
@@ -37,12 +38,13 @@ pub struct Page<T> {
 }
 
 /// A lead in a list. Contact fields are here because the API is for people who answer for leads; they are never logged.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "each field is named after what it holds")]
 pub struct LeadSummary {
     pub id: LeadId,
     pub state: LeadState,
     pub source: String,
+    #[schemars(with = "String")]
     pub received_at: Timestamp,
     pub name: String,
     pub email: String,
@@ -60,7 +62,7 @@ pub struct LeadSummary {
 }
 
 /// A lead with its story.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct LeadDetail {
     /// The lead.
     pub lead: LeadSummary,
@@ -79,9 +81,10 @@ pub struct LeadDetail {
 }
 
 /// One thing that happened to a lead.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TimelineEntry {
     /// When.
+    #[schemars(with = "String")]
     pub at: Timestamp,
     /// The event's kind: `accepted`, `routed`, `delivered`, ..
     pub kind: String,
@@ -96,7 +99,7 @@ pub struct TimelineEntry {
 }
 
 /// A lead at one destination.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "each field is named after what it holds")]
 pub struct DeliverySummary {
     pub id: DeliveryId,
@@ -107,7 +110,9 @@ pub struct DeliverySummary {
     pub round: u32,
     pub receipt: Option<Receipt>,
     pub last_error: Option<DeliveryError>,
+    #[schemars(with = "Option<String>")]
     pub next_at: Option<Timestamp>,
+    #[schemars(with = "Option<String>")]
     pub delivered_at: Option<Timestamp>,
     /// The record, while it is parked.
     pub record: Option<Record>,
@@ -115,11 +120,12 @@ pub struct DeliverySummary {
 }
 
 /// Something that waits for a person.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ParkedItem {
     /// Its id: the delivery's id, or the lead's where no delivery was made.
     pub id: String,
     /// When it was parked.
+    #[schemars(with = "String")]
     pub at: Timestamp,
     /// The lead.
     pub lead: LeadId,
@@ -135,8 +141,29 @@ pub struct ParkedItem {
     pub text: String,
 }
 
+/// A parked item with what waits.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[expect(missing_docs, reason = "the first fields are those of `ParkedItem`")]
+pub struct ParkedDetail {
+    pub id: String,
+    #[schemars(with = "String")]
+    pub at: Timestamp,
+    pub lead: LeadId,
+    pub delivery: Option<DeliveryId>,
+    pub source: String,
+    pub destination: Option<String>,
+    pub reason: ParkReason,
+    pub text: String,
+    /// The body of a lead, where it is text.
+    pub body: Option<String>,
+    /// The body of a lead in base64, where it is not text.
+    pub body_base64: Option<String>,
+    /// The record of a delivery.
+    pub record: Option<Record>,
+}
+
 /// Which leads or parked items are meant. All that is given must hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Filter {
     /// The lead's state.
@@ -150,13 +177,15 @@ pub struct Filter {
     /// Words to find in name, e-mail, company, offer title, or an id's beginning.
     pub q: Option<String>,
     /// Not older than this.
+    #[schemars(with = "Option<String>")]
     pub since: Option<Timestamp>,
     /// Not younger than this.
+    #[schemars(with = "Option<String>")]
     pub until: Option<Timestamp>,
 }
 
 /// What to send on its way again: `{"ids": [..]}` or `{"filter": {..}}`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Replay {
     /// Ids of leads, deliveries or parked items.
@@ -166,7 +195,7 @@ pub enum Replay {
 }
 
 /// What was sent on its way again.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Replayed {
     /// How many.
     pub count: u64,
@@ -175,7 +204,7 @@ pub struct Replayed {
 }
 
 /// A new body for a quarantined lead.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Repair {
     /// The body.
@@ -186,14 +215,14 @@ pub struct Repair {
 }
 
 /// What the judge says of a new body.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Repaired {
     /// What is still wrong with it; empty when it was sent on its way.
     pub faults: Vec<Fault>,
 }
 
 /// How a destination is.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "each field is named after what it holds")]
 pub struct DestinationStatus {
     pub name: String,
@@ -201,6 +230,7 @@ pub struct DestinationStatus {
     pub paused: bool,
     /// Paused by hand, by its own failures, or both: by hand comes first.
     pub cause: Option<PauseCause>,
+    #[schemars(with = "Option<String>")]
     pub paused_until: Option<Timestamp>,
     pub ready: u64,
     pub delayed: u64,
@@ -208,13 +238,15 @@ pub struct DestinationStatus {
     pub oldest_age_seconds: Option<u64>,
     pub delivered: u64,
     pub parked: u64,
+    #[schemars(with = "Option<String>")]
     pub last_success_at: Option<Timestamp>,
     pub last_error: Option<DeliveryError>,
+    #[schemars(with = "Option<String>")]
     pub last_error_at: Option<Timestamp>,
 }
 
 /// Why an operator pauses a destination.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Pause {
     /// The reason, shown to others.
@@ -222,18 +254,20 @@ pub struct Pause {
 }
 
 /// How a source is.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "each field is named after what it holds")]
 pub struct SourceStatus {
     pub name: String,
     pub format: Format,
     pub leads: u64,
+    #[schemars(with = "Option<String>")]
     pub last_lead_at: Option<Timestamp>,
+    #[schemars(with = "Option<String>")]
     pub last_test_lead_at: Option<Timestamp>,
 }
 
 /// Numbers for an overview.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Stats {
     /// Leads by state.
     pub leads: BTreeMap<String, u64>,

@@ -38,6 +38,7 @@ pub struct Common {
     pub connector: String,
     /// Attempts under way at once.
     #[serde(default = "Common::default_concurrency")]
+    #[schemars(range(min = 1, max = 1000))]
     pub concurrency: usize,
     /// How long one attempt may take.
     #[serde(default = "Common::default_timeout")]
@@ -84,6 +85,7 @@ pub struct RetryConfig {
     /// After this long since its first attempt a lead is parked.
     pub give_up_after: Span,
     /// The destination pauses after so many failures in a row.
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub pause_after: u32,
 }
 

@@ -1,5 +1,6 @@
 //! Reading the configuration: file, variables, schema, secrets, cross-checks; every mistake at once.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
@@ -44,23 +45,48 @@ impl Loaded {
     }
 }
 
+/// What reading gave: the parts that are sound, and every mistake in the others.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// The sound parts; all of them where there is no mistake.
+    pub loaded: Loaded,
+    /// Every mistake.
+    pub mistakes: Vec<Mistake>,
+}
+
+impl Reading {
+    /// The configuration, if there is no mistake in it.
+    ///
+    /// # Errors
+    /// Every mistake that there is, in the order of the file.
+    pub fn complete(self) -> Result<Loaded, ConfigError> {
+        let Self { loaded, mut mistakes } = self;
+        if mistakes.is_empty() {
+            return Ok(loaded);
+        }
+        mistakes.sort_by_key(|m| (m.line, m.key.clone()));
+        mistakes.dedup();
+        Err(ConfigError { file: Some(loaded.file), mistakes })
+    }
+}
+
 impl Loader {
     /// Reads a file, with the process's environment over it.
     ///
     /// # Errors
     /// Every mistake that there is.
     pub fn load(&self, file: &Path) -> Result<Loaded, ConfigError> {
-        let text = std::fs::read_to_string(file).map_err(|e| ConfigError {
-            file: Some(file.to_owned()),
-            mistakes: vec![Mistake::new("", format!("cannot be read: {e}"))],
-        })?;
+        self.read(file).complete()
+    }
+
+    /// Reads a file as far as it is sound, so that those who judge more than its shape can add their mistakes.
+    pub fn read(&self, file: &Path) -> Reading {
         let base_dir = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
-        let config = self.parse(&text, &base_dir, std::env::vars()).map_err(|mut mistakes| {
-            mistakes.sort_by_key(|m| (m.line, m.key.clone()));
-            mistakes.dedup();
-            ConfigError { file: Some(file.to_owned()), mistakes }
-        })?;
-        Ok(Loaded { config, file: file.to_owned(), base_dir })
+        let (config, mistakes) = match std::fs::read_to_string(file) {
+            Ok(text) => self.sound_parts(&text, &base_dir, std::env::vars()),
+            Err(error) => (Config::default(), vec![unreadable(&error)]),
+        };
+        Reading { loaded: Loaded { config, file: file.to_owned(), base_dir }, mistakes }
     }
 
     /// Reads a text, with these variables over it.
@@ -73,12 +99,25 @@ impl Loader {
         base_dir: &Path,
         variables: impl Iterator<Item = (String, String)>,
     ) -> Result<Config, Vec<Mistake>> {
-        let table: toml::Table = toml::from_str(text).map_err(|e| vec![syntax(text, &e)])?;
+        let (config, mistakes) = self.sound_parts(text, base_dir, variables);
+        if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
+    }
+
+    fn sound_parts(
+        &self,
+        text: &str,
+        base_dir: &Path,
+        variables: impl Iterator<Item = (String, String)>,
+    ) -> (Config, Vec<Mistake>) {
+        let table: toml::Table = match toml::from_str(text) {
+            Ok(table) => table,
+            Err(error) => return (Config::default(), vec![syntax(text, &error)]),
+        };
         let mut root = match serde_json::to_value(table) {
             Ok(Value::Object(root)) => root,
             _ => Map::new(),
         };
-        environment::apply(&mut root, variables);
+        let origins = environment::apply(&mut root, variables);
         let mut root = Value::Object(root);
         let mut mistakes = schema::mistakes(&root, &self.connectors, self.all_connectors);
         for section in ["sources", "destinations", "queue", "admin", "ingest"] {
@@ -86,21 +125,65 @@ impl Loader {
                 fetch_secrets(value, section, base_dir, &mut mistakes);
             }
         }
-        let config = if mistakes.is_empty() { deserialize(&root, &mut mistakes) } else { None };
-        if let Some(config) = &config {
-            mistakes.extend(check::mistakes(config));
+        let config = deserialize(&root, &mut mistakes);
+        mistakes.extend(check::mistakes(&config, &root));
+        place(&mut mistakes, &Positions::of(text), &origins);
+        (config, mistakes)
+    }
+}
+
+fn unreadable(error: &std::io::Error) -> Mistake {
+    let mistake = Mistake::new("", format!("cannot be read: {error}"));
+    match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            mistake.remedy("`leadrelay up` writes one to begin with, and --config names another")
         }
-        match config {
-            Some(config) if mistakes.is_empty() => Ok(config),
-            _ => {
-                let positions = Positions::of(text);
-                for mistake in &mut mistakes {
-                    mistake.line = mistake.line.or_else(|| positions.line(&mistake.key));
-                }
-                Err(mistakes)
+        _ => mistake,
+    }
+}
+
+/// Says of each mistake where it stands: a line of the file, or a variable.
+fn place(mistakes: &mut [Mistake], positions: &Positions, origins: &BTreeMap<String, String>) {
+    for mistake in mistakes {
+        let over = |key: &str| {
+            mistake.key.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        match origins.iter().find(|(key, _)| over(key)) {
+            Some((_, variable)) => {
+                mistake.reason = format!("{} (it comes from the variable {variable})", mistake.reason)
+            }
+            None => mistake.line = mistake.line.or_else(|| positions.line(&mistake.key)),
+        }
+    }
+}
+
+/// The configuration from those sections, sources and destinations that are sound. The schema has told what is wrong
+/// with the others; should it have missed something, that is told here.
+fn deserialize(root: &Value, mistakes: &mut Vec<Mistake>) -> Config {
+    let mut sound = Map::new();
+    for (section, value) in root.as_object().into_iter().flatten() {
+        let parts: Vec<(String, Value)> = match (section.as_str(), value) {
+            ("sources" | "destinations", Value::Object(entries)) => {
+                entries.iter().map(|(name, entry)| (join(section, name), table(name, entry.clone()))).collect()
+            }
+            _ => vec![(section.clone(), value.clone())],
+        };
+        for (key, part) in parts {
+            match serde_json::from_value::<Config>(table(section, part.clone())) {
+                Ok(_) => match (sound.entry(section.clone()).or_insert_with(|| Value::Object(Map::new())), part) {
+                    (Value::Object(whole), Value::Object(part)) => whole.extend(part),
+                    (whole, part) => *whole = part,
+                },
+                Err(_) if mistakes.iter().any(|m| m.key.starts_with(&key)) => {}
+                Err(error) => mistakes.push(Mistake::new(key, error.to_string())),
             }
         }
     }
+    serde_json::from_value(Value::Object(sound)).unwrap_or_default()
+}
+
+fn table(key: &str, value: Value) -> Value {
+    Value::Object(Map::from_iter([(key.to_owned(), value)]))
 }
 
 /// What is not TOML at all. The parser's own picture of the place would show the line, which may hold a secret.
@@ -128,32 +211,6 @@ fn fetch_secrets(value: &mut Value, key: &str, base_dir: &Path, mistakes: &mut V
             _ => {}
         },
     }
-}
-
-/// The schema has passed by now; what can still fail is a text with a meaning: a duration, a size, an address. Sections are
-/// tried one by one so that each reports its own.
-fn deserialize(root: &Value, mistakes: &mut Vec<Mistake>) -> Option<Config> {
-    let Value::Object(sections) = root else { return None };
-    for (name, value) in sections {
-        let parts: Vec<(String, Value)> = match (name.as_str(), value) {
-            ("sources" | "destinations", Value::Object(entries)) => entries
-                .iter()
-                .map(|(entry, v)| {
-                    (
-                        join(name, entry),
-                        Value::from_iter([(name.clone(), Value::from_iter([(entry.clone(), v.clone())]))]),
-                    )
-                })
-                .collect(),
-            _ => vec![(name.clone(), Value::from_iter([(name.clone(), value.clone())]))],
-        };
-        for (key, part) in parts {
-            if let Err(error) = serde_json::from_value::<Config>(part) {
-                mistakes.push(Mistake::new(key, error.to_string()));
-            }
-        }
-    }
-    if mistakes.is_empty() { serde_json::from_value(root.clone()).ok() } else { None }
 }
 
 #[cfg(test)]
@@ -187,7 +244,14 @@ tokens = [{ env = "LEADRELAY_TEST_NO_SUCH_VARIABLE" }]
 name = "all"
 "#,
         );
-        insta::assert_snapshot!(shown, @r"");
+        insta::assert_snapshot!(shown, @r##"
+leadrelay.toml:1: data_dri: unknown key; did you mean `data_dir`?
+leadrelay.toml:3: ingest.listen: must be an IP address and a port, such as "127.0.0.1:8080", not a number
+leadrelay.toml:6: sources.addon.formt: unknown key; did you mean `format`?
+leadrelay.toml:8: sources.addon.on_invalid: must be "quarantine" or "refuse"; did you mean `quarantine`?
+leadrelay.toml:10: sources.other.tokens[0]: the environment variable LEADRELAY_TEST_NO_SUCH_VARIABLE is not set; set it to the secret
+leadrelay.toml:11: routes[0]: `to` is missing
+"##);
     }
 
     #[test]
@@ -196,10 +260,70 @@ name = "all"
     }
 
     #[test]
-    fn durations_are_told_with_their_table() {
-        let shown = shown("[ledger]\nkeep_history = \"soon\"\n[ingest]\nread_timeout = \"x\"");
-        assert!(shown.contains("ledger: \"soon\" is not a duration"), "{shown}");
-        assert!(shown.contains("ingest: \"x\" is not a duration"), "{shown}");
+    fn each_value_of_the_wrong_shape_is_told_by_its_own_key() {
+        let shown = shown(
+            r#"
+[ingest]
+listen = "localhost"
+read_timeout = "soon"
+max_depth = 100000
+public_url = "leads.example.com"
+tls = { cert = "cert.pem" }
+[admin]
+token = { evn = "X" }
+[ledger]
+keep_history = 30
+[log]
+format = "yaml"
+[sources.addon]
+tokens = "0123456789abcdef0123"
+"#,
+        );
+        insta::assert_snapshot!(shown, @r##"
+leadrelay.toml:3: ingest.listen: must be an IP address and a port, such as "127.0.0.1:8080"
+leadrelay.toml:4: ingest.read_timeout: must be a duration, such as "5s", "15m", "72h" or "30d"
+leadrelay.toml:5: ingest.max_depth: must be a whole number between 1 and 100
+leadrelay.toml:6: ingest.public_url: must be a URL that begins with http:// or https://
+leadrelay.toml:7: ingest.tls: `key` is missing
+leadrelay.toml:9: admin.token: must be a secret: { env = "NAME" }, { file = "path" } or a string
+leadrelay.toml:11: ledger.keep_history: must be a duration, such as "5s", "15m", "72h" or "30d", not a number
+leadrelay.toml:13: log.format: must be "human" or "json"
+leadrelay.toml:15: sources.addon.tokens: must be an array: [ .. ], not a string
+"##);
+    }
+
+    #[test]
+    fn no_message_shows_a_value() {
+        let secret = "hunter2-hunter2-hunter2";
+        let places = [
+            format!("data_dir = ['{secret}']"),
+            format!(
+                "[ingest]\nlisten = '{secret}'\nread_timeout = '{secret}'\nmax_body = '{secret}'\npublic_url = '{secret}'"
+            ),
+            format!("[ingest]\nmax_depth = '{secret}'\ntls = '{secret}'"),
+            format!("[admin]\ntoken = ['{secret}']"),
+            format!("[admin]\ntoken = {{ env = '{secret}', file = '{secret}' }}"),
+            format!("[log]\nformat = '{secret}'"),
+            format!("[sources.a]\ntokens = '{secret}'\non_invalid = '{secret}'"),
+            format!("[sources.a]\ntokens = ['{secret}', '{secret}', '{secret} ?']"),
+            format!("[queue]\nurl = '{secret}'"),
+            format!("[destinations.a]\nconnector = ['{secret}']\nretry = '{secret}'\ntimeout = '{secret}'"),
+            format!("[destinations.a]\nconnector = 'x'\nretry.first_delay = '{secret}'"),
+            format!("[admin]\ntoken = '{secret}"),
+            format!("[admin]\ntoken = {secret}"),
+            format!("[admin]\ntoken = '{secret}' '{secret}'"),
+        ];
+        for text in places {
+            let shown = shown(&text);
+            assert!(!shown.contains("hunter2"), "{text}\n{shown}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_in_a_variable_names_the_variable() {
+        let variables = [("LEADRELAY_INGEST__LISTEN".to_owned(), "8080".to_owned())];
+        let found = Loader::default().parse("", Path::new("."), variables.into_iter()).expect_err("a mistake");
+        insta::assert_snapshot!(found[0].reason, @r##"must be an IP address and a port, such as "127.0.0.1:8080", not a number (it comes from the variable LEADRELAY_INGEST__LISTEN)"##);
     }
 
     #[test]

@@ -131,6 +131,7 @@ impl JsonSchema for Secret {
         };
         json_schema!({
             "description": "A secret: { env = \"NAME\" }, { file = \"path\" } or, for trying out, a plain string.",
+            "format": "secret",
             "anyOf": [
                 {"type": "string"},
                 reference("env", "The environment variable that holds it."),

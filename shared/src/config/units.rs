@@ -141,7 +141,7 @@ impl JsonSchema for Span {
         "Duration".into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "examples": ["5s", "15m", "72h", "30d"]})
+        json_schema!({"type": "string", "format": "span", "examples": ["5s", "15m", "72h", "30d"]})
     }
     fn inline_schema() -> bool {
         true
@@ -153,11 +153,16 @@ impl JsonSchema for ByteSize {
         "Size".into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "examples": ["256KiB", "16GiB"]})
+        json_schema!({"type": "string", "format": "size", "examples": ["256KiB", "16GiB"]})
     }
     fn inline_schema() -> bool {
         true
     }
+}
+
+/// The schema of an address to listen on.
+pub(super) fn address_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "format": "socket-address", "examples": ["127.0.0.1:8080", "0.0.0.0:8443"]})
 }
 
 #[cfg(test)]

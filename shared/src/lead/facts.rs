@@ -80,7 +80,7 @@ fn member<'a>(object: &'a Map<String, Value>, names: &[&str]) -> Option<&'a Valu
 }
 
 /// Whether `key` is `name` (lower case, letters and digits only) when case and punctuation are left out.
-fn same_name(key: &str, name: &str) -> bool {
+pub(crate) fn same_name(key: &str, name: &str) -> bool {
     let mut rest = name.bytes();
     key.bytes().filter(u8::is_ascii_alphanumeric).all(|b| rest.next() == Some(b.to_ascii_lowercase()))
         && rest.next().is_none()

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use body::Body;
 pub use facts::Facts;
+pub(crate) use facts::same_name;
 pub use source_tag::SourceTag;
 
 use crate::id::LeadId;

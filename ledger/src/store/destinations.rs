@@ -1,0 +1,225 @@
+//! Destinations and sources: how they are, what operators have decided, and numbers for an overview.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use leadrelay_shared::error::DeliveryError;
+use leadrelay_shared::event::{Event, Fact, PauseCause};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
+
+use super::fold::error_of;
+use super::{Store, StoreError, json, micros, read_json, time};
+
+/// What is known of a destination.
+#[derive(Clone, Debug, Default)]
+#[expect(missing_docs, reason = "each field is named after what it holds")]
+pub struct DestinationRow {
+    pub delivered: u64,
+    pub parked: u64,
+    pub last_success_at: Option<Timestamp>,
+    pub last_error: Option<DeliveryError>,
+    pub last_error_at: Option<Timestamp>,
+    /// Paused by its own failures, with the time at which it is tried again.
+    pub failing: Option<(PauseCause, Option<Timestamp>)>,
+}
+
+/// What is known of a source.
+#[derive(Clone, Debug, Default)]
+#[expect(missing_docs, reason = "each field is named after what it holds")]
+pub struct SourceRow {
+    pub leads: u64,
+    pub last_lead_at: Option<Timestamp>,
+    pub last_test_lead_at: Option<Timestamp>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Pausing {
+    cause: PauseCause,
+    until: Option<Timestamp>,
+}
+
+/// Takes in what an event says of a destination: of two sayings, the later.
+pub(super) fn note(db: &Connection, event: &Event) -> Result<(), StoreError> {
+    match &event.fact {
+        Fact::Delivered { about, .. } => success(db, &about.destination, event.at),
+        Fact::Deferred { about, error, .. } => failure(db, &about.destination, event.at, error),
+        Fact::Parked { about: Some(about), reason, .. } => match error_of(reason) {
+            Some(error) => failure(db, &about.destination, event.at, error),
+            None => Ok(()),
+        },
+        // What an operator decides is in `decision`; a worker's telling of it would outlive the decision.
+        Fact::Paused { cause: PauseCause::Operator { .. }, .. } => Ok(()),
+        Fact::Paused { destination, cause, until } => {
+            if let PauseCause::Failing { error } = cause {
+                failure(db, destination, event.at, error)?;
+            }
+            pausing(db, destination, event.at, Some(&json(&Pausing { cause: cause.clone(), until: *until })))
+        }
+        Fact::Resumed { destination } => pausing(db, destination, event.at, None),
+        _ => Ok(()),
+    }
+}
+
+fn success(db: &Connection, name: &str, at: Timestamp) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "INSERT INTO destination (name, last_success_at) VALUES (?1, ?2)
+         ON CONFLICT (name) DO UPDATE SET last_success_at = max(?2, coalesce(last_success_at, ?2))",
+    )?
+    .execute(params![name, micros(at)])?;
+    Ok(())
+}
+
+fn failure(db: &Connection, name: &str, at: Timestamp, error: &DeliveryError) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "INSERT INTO destination (name, last_error_at, last_error) VALUES (?1, ?2, ?3)
+         ON CONFLICT (name) DO UPDATE SET last_error_at = ?2, last_error = ?3
+         WHERE last_error_at IS NULL OR (?2, ?3) > (last_error_at, last_error)",
+    )?
+    .execute(params![name, micros(at), json(error)])?;
+    Ok(())
+}
+
+fn pausing(db: &Connection, name: &str, at: Timestamp, pause: Option<&str>) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "INSERT INTO destination (name, pause_at, pause) VALUES (?1, ?2, ?3)
+         ON CONFLICT (name) DO UPDATE SET pause_at = ?2, pause = ?3
+         WHERE pause_at IS NULL OR (?2, coalesce(?3, '')) > (pause_at, coalesce(pause, ''))",
+    )?
+    .execute(params![name, micros(at), pause])?;
+    Ok(())
+}
+
+/// One more delivery has arrived there.
+pub(super) fn count_delivered(db: &Connection, name: &str) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "INSERT INTO destination (name, delivered) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET delivered = delivered + 1",
+    )?
+    .execute([name])?;
+    Ok(())
+}
+
+impl Store {
+    /// Remembers that an operator pauses `destination`.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn pause(&self, destination: String, reason: String, at: Timestamp) -> Result<(), StoreError> {
+        self.write(move |db| {
+            db.execute(
+                "INSERT OR REPLACE INTO decision (destination, reason, at) VALUES (?, ?, ?)",
+                params![destination, reason, micros(at)],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Forgets that an operator has paused `destination`.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn resume(&self, destination: String) -> Result<(), StoreError> {
+        self.write(move |db| {
+            db.execute("DELETE FROM decision WHERE destination = ?", [destination])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Destinations that operators have paused, with the reasons.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn paused(&self) -> Result<BTreeMap<String, String>, StoreError> {
+        self.read(|db| {
+            let mut statement = db.prepare_cached("SELECT destination, reason FROM decision")?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    /// Every destination of which anything is known.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn destinations(&self) -> Result<BTreeMap<String, DestinationRow>, StoreError> {
+        self.read(destinations).await
+    }
+
+    /// What is known of the sources of these names.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn sources(&self, names: Vec<String>) -> Result<BTreeMap<String, SourceRow>, StoreError> {
+        self.read(move |db| names.into_iter().map(|name| Ok((name.clone(), source(db, &name)?))).collect()).await
+    }
+
+    /// Leads by state, and what is parked by kind of reason.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn counts(&self) -> Result<(BTreeMap<String, u64>, BTreeMap<String, u64>), StoreError> {
+        self.read(|db| {
+            let count = |sql| -> Result<BTreeMap<String, u64>, StoreError> {
+                let mut statement = db.prepare_cached(sql)?;
+                let rows = statement.query_map([], |row| Ok((row.get(0)?, unsigned(row.get(1)?))))?;
+                Ok(rows.collect::<Result<_, _>>()?)
+            };
+            Ok((
+                count("SELECT state, count(*) FROM lead GROUP BY state")?,
+                count("SELECT kind, count(*) FROM parked GROUP BY kind")?,
+            ))
+        })
+        .await
+    }
+}
+
+fn destinations(db: &Connection) -> Result<BTreeMap<String, DestinationRow>, StoreError> {
+    let mut all: BTreeMap<String, DestinationRow> = BTreeMap::new();
+    let mut statement = db
+        .prepare_cached("SELECT name, delivered, last_success_at, last_error_at, last_error, pause FROM destination")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (error, pause): (Option<String>, Option<String>) = (row.get(4)?, row.get(5)?);
+        let pausing: Option<Pausing> = pause.map(|text| read_json(&text, "pause")).transpose()?;
+        let known = DestinationRow {
+            delivered: unsigned(row.get(1)?),
+            parked: 0,
+            last_success_at: row.get::<_, Option<i64>>(2)?.map(time).transpose()?,
+            last_error_at: row.get::<_, Option<i64>>(3)?.map(time).transpose()?,
+            last_error: error.map(|text| read_json(&text, "error")).transpose()?,
+            failing: pausing.map(|p| (p.cause, p.until)),
+        };
+        all.insert(row.get(0)?, known);
+    }
+    let mut statement = db.prepare_cached(
+        "SELECT destination, count(*) FROM parked WHERE destination IS NOT NULL GROUP BY destination",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        all.entry(row.get(0)?).or_default().parked = unsigned(row.get(1)?);
+    }
+    Ok(all)
+}
+
+fn source(db: &Connection, name: &str) -> Result<SourceRow, StoreError> {
+    let (leads, last): (i64, Option<i64>) = db
+        .prepare_cached("SELECT count(*), max(received_at) FROM lead WHERE source = ?")?
+        .query_row([name], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let last_test: Option<i64> = db
+        .prepare_cached("SELECT received_at FROM lead WHERE source = ? AND test ORDER BY received_at DESC LIMIT 1")?
+        .query_row([name], |row| row.get(0))
+        .optional()?;
+    Ok(SourceRow {
+        leads: unsigned(leads),
+        last_lead_at: last.map(time).transpose()?,
+        last_test_lead_at: last_test.map(time).transpose()?,
+    })
+}
+
+/// A count from a column.
+fn unsigned(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or(0)
+}

@@ -1,0 +1,213 @@
+//! Leads: the list, one with its story, and one as it came in.
+
+use leadrelay_shared::id::{DeliveryId, LeadId};
+use leadrelay_shared::lead::{Body, Fault, Lead};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
+
+use super::filter::{Conditions, Cursor, id_range};
+use super::fold::{Story, Waits, fold};
+use super::rows::{self, Told, delivery_key};
+use super::{Store, StoreError, parked, read_json, time};
+use crate::api::types::{Filter, LeadState, LeadSummary, Page};
+
+/// A lead and all that is known of it. Not `Debug`: it holds what a person wrote.
+pub struct FoundLead {
+    pub(crate) summary: LeadSummary,
+    pub(crate) format: leadrelay_shared::lead::Format,
+    pub(crate) body: Option<Body>,
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) told: Vec<Told>,
+    pub(crate) story: Story,
+}
+
+/// A lead to be routed again.
+#[derive(Debug)]
+pub struct Kept {
+    /// The lead as it came in; absent when its body is no longer kept, or its acceptance was not told yet.
+    pub lead: Option<Lead>,
+    /// Its id.
+    pub id: LeadId,
+    /// The highest round of it and of its deliveries.
+    pub round: u32,
+    /// Where it is.
+    pub state: LeadState,
+}
+
+const COLUMNS: &str = "l.no, l.id, l.state, l.source, l.received_at, l.name, l.email, l.company, l.offer_title, l.action, \
+                       l.test, l.dnc, l.duplicates, l.round";
+
+impl Store {
+    /// A page of leads, the newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn leads(
+        &self,
+        filter: Filter,
+        limit: usize,
+        cursor: Option<Cursor>,
+    ) -> Result<Page<LeadSummary>, StoreError> {
+        self.read(move |db| {
+            let (sql, values) = select(&filter, limit, cursor);
+            let mut statement = db.prepare_cached(&sql)?;
+            let mut rows = statement.query(params_from_iter(values))?;
+            let (mut items, mut last) = (Vec::new(), None);
+            while let Some(row) = rows.next()? {
+                if items.len() == limit {
+                    return Ok(Page { items, next: last });
+                }
+                items.push(summary(db, row)?);
+                last = Some(Cursor { at: row.get(4)?, no: row.get(0)? }.to_string());
+            }
+            Ok(Page { items, next: None })
+        })
+        .await
+    }
+
+    /// The lead of which `prefix` is the id or its beginning, where there is one alone.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn lead_ids(&self, prefix: &str) -> Result<Vec<LeadId>, StoreError> {
+        let Some((low, high)) = id_range(prefix) else { return Ok(Vec::new()) };
+        self.read(move |db| {
+            let mut statement = db.prepare_cached("SELECT id FROM lead WHERE id BETWEEN ? AND ? LIMIT 2")?;
+            let mut rows = statement.query([low, high])?;
+            let mut ids = Vec::new();
+            while let Some(row) = rows.next()? {
+                ids.push(rows::lead_id(row, 0)?);
+            }
+            Ok(ids)
+        })
+        .await
+    }
+
+    /// A lead with all that is known of it.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn lead(&self, id: LeadId) -> Result<Option<FoundLead>, StoreError> {
+        self.read(move |db| found(db, id)).await
+    }
+
+    /// A lead as it came in, to be routed again.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn kept(&self, id: LeadId) -> Result<Option<Kept>, StoreError> {
+        self.read(move |db| kept(db, id)).await
+    }
+
+    /// The lead of a delivery.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn lead_of(&self, delivery: DeliveryId) -> Result<Option<LeadId>, StoreError> {
+        self.read(move |db| {
+            let mut statement =
+                db.prepare_cached("SELECT l.id FROM delivery d JOIN lead l ON l.no = d.lead WHERE d.id = ?")?;
+            let mut rows = statement.query([delivery_key(delivery)])?;
+            rows.next()?.map(|row| rows::lead_id(row, 0)).transpose()
+        })
+        .await
+    }
+}
+
+/// One more than the page, to know whether there is a next one. The outer loop runs along an index in the list's order.
+fn select(filter: &Filter, limit: usize, cursor: Option<Cursor>) -> (String, Vec<Value>) {
+    let mut conditions = Conditions::default();
+    // A rare state is the better index; without one, a destination's own list is.
+    let by_destination = filter.destination.is_some() && filter.state.is_none();
+    let (from, at, no) = match by_destination {
+        true => ("delivery d CROSS JOIN lead l ON l.no = d.lead", "d.received_at", "d.lead"),
+        false => ("lead l", "l.received_at", "l.no"),
+    };
+    let destination = match by_destination {
+        true => "d.destination = ?",
+        false => "EXISTS (SELECT 1 FROM delivery d WHERE d.lead = l.no AND d.destination = ?)",
+    };
+    conditions.text(destination, filter.destination.as_deref());
+    conditions.lead(filter);
+    conditions.time(if by_destination { "d.received_at >= ?" } else { "l.received_at >= ?" }, filter.since);
+    conditions.time(if by_destination { "d.received_at <= ?" } else { "l.received_at <= ?" }, filter.until);
+    conditions.before(at, no, cursor);
+    let (condition, mut values) = conditions.into_sql();
+    values.push(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)));
+    (format!("SELECT {COLUMNS} FROM {from} WHERE {condition} ORDER BY {at} DESC, {no} DESC LIMIT ?"), values)
+}
+
+fn summary(db: &Connection, row: &Row<'_>) -> Result<LeadSummary, StoreError> {
+    let word: String = row.get(2)?;
+    let mut names =
+        db.prepare_cached("SELECT DISTINCT destination FROM delivery WHERE lead = ? ORDER BY destination")?;
+    let destinations = names.query_map([row.get::<_, i64>(0)?], |d| d.get(0))?.collect::<Result<_, _>>()?;
+    Ok(LeadSummary {
+        id: rows::lead_id(row, 1)?,
+        state: rows::state(&word).ok_or(StoreError::Row { what: "state" })?,
+        source: row.get(3)?,
+        received_at: time(row.get(4)?)?,
+        name: row.get(5)?,
+        email: row.get(6)?,
+        company: row.get(7)?,
+        offer_title: row.get(8)?,
+        action: row.get(9)?,
+        test: row.get(10)?,
+        do_not_contact: row.get(11)?,
+        destinations,
+        duplicates: row.get(12)?,
+        round: row.get(13)?,
+    })
+}
+
+fn found(db: &Connection, id: LeadId) -> Result<Option<FoundLead>, StoreError> {
+    let sql = format!("SELECT {COLUMNS}, l.format, l.faults FROM lead l WHERE l.id = ?");
+    let mut statement = db.prepare_cached(&sql)?;
+    let mut rows = statement.query([rows::lead_key(id)])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let no: i64 = row.get(0)?;
+    let told = rows::told(db, no)?;
+    let waits: Vec<Waits> = parked::waits(db, no)?.into_iter().map(|(_, waits)| waits).collect();
+    Ok(Some(FoundLead {
+        summary: summary(db, row)?,
+        format: rows::format(row.get_ref(14)?.as_str().unwrap_or_default())?,
+        body: body(db, no)?,
+        faults: faults(row, 15)?,
+        story: fold(&told, &waits),
+        told,
+    }))
+}
+
+fn kept(db: &Connection, id: LeadId) -> Result<Option<Kept>, StoreError> {
+    let sql = "SELECT l.no, l.accepted, l.source, l.received_at, l.round, l.state, l.format FROM lead l WHERE l.id = ?";
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query([rows::lead_key(id)])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let accepted: Option<u32> = row.get(1)?;
+    let (round, word): (u32, String) = (row.get(4)?, row.get(5)?);
+    let state = rows::state(&word).ok_or(StoreError::Row { what: "state" })?;
+    let lead = match (accepted, body(db, row.get(0)?)?) {
+        (Some(_), Some(body)) => Some(Lead {
+            id,
+            source: row.get(2)?,
+            format: rows::format(row.get_ref(6)?.as_str().unwrap_or_default())?,
+            received_at: time(row.get(3)?)?,
+            body,
+            faults: Vec::new(),
+            round,
+        }),
+        _ => None,
+    };
+    Ok(Some(Kept { lead, id, round, state }))
+}
+
+fn body(db: &Connection, no: i64) -> Result<Option<Body>, StoreError> {
+    let body: Option<Vec<u8>> =
+        db.prepare_cached("SELECT body FROM payload WHERE lead = ?")?.query_row([no], |row| row.get(0)).optional()?;
+    Ok(body.map(Body::from))
+}
+
+fn faults(row: &Row<'_>, column: usize) -> Result<Vec<Fault>, StoreError> {
+    let text: Option<String> = row.get(column)?;
+    text.map_or(Ok(Vec::new()), |text| read_json(&text, "faults"))
+}
