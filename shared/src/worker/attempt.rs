@@ -182,7 +182,7 @@ fn count<C: Connector>(desk: &Desk<C>, delivery: &Delivery, next: &Next, now: Ti
 impl<C: Connector> Desk<C> {
     /// Settles one claim. On an error the message comes again, and create-once absorbs that it does.
     async fn settle(&self, handle: Handle, outputs: Vec<Message>) {
-        fail::fail_point!("worker::before_settle", |_| ());
+        fail::fail_point!("worker::before_settle", |_| std::process::abort());
         let settled = crate::queue::settle_all(vec![handle], outputs).await;
         if let Err(error) = &settled
             && *error != QueueError::Closed

@@ -51,6 +51,16 @@ impl Process {
         }
     }
 
+    /// Waits for a line on standard output that begins so.
+    pub async fn line(&mut self, beginning: &str) -> String {
+        let find = |lines: &Vec<String>| lines.iter().map(|l| l.trim()).find(|l| l.starts_with(beginning)).map(str::to_owned);
+        let found = tokio::time::timeout(PATIENCE, self.lines.wait_for(|lines| find(lines).is_some())).await;
+        match found {
+            Ok(Ok(lines)) => find(&lines).expect("it was just there"),
+            _ => panic!("no line that begins with {beginning:?}: {}", self.output.lock().expect("its output")),
+        }
+    }
+
     /// Where it takes leads for source `addon`.
     pub async fn door(&mut self) -> Door {
         let address = self.address("leads").await;
