@@ -13,11 +13,11 @@ use leadrelay_shared::lead::{Body, Lead};
 use leadrelay_shared::telemetry::{label, metrics};
 use serde::Serialize;
 
+use crate::body;
 use crate::door::{Door, Source};
 use crate::identify::{self, Identity};
 use crate::problem::Refusal;
 use crate::recent::Entered;
-use crate::body;
 
 /// What a sender is told of a lead that is safe.
 #[derive(Serialize)]
@@ -110,7 +110,9 @@ fn refuse(source: Option<&Source>, refusal: &Refusal, rest: Payload) -> HttpResp
     let reason = refusal.reason();
     metrics().refused.add(1, &[label("reason", reason)]);
     match (source, refusal) {
-        (Some(source), Refusal::Unavailable(error)) => tracing::warn!(source.name = %source.name, reason, %error, "refused"),
+        (Some(source), Refusal::Unavailable(error)) => {
+            tracing::warn!(source.name = %source.name, reason, %error, "refused");
+        }
         (Some(source), Refusal::TooFast { .. }) => tracing::debug!(source.name = %source.name, reason, "refused"),
         (Some(source), _) => tracing::info!(source.name = %source.name, reason, "refused"),
         (None, _) => tracing::debug!(reason, "refused"),

@@ -17,7 +17,8 @@ pub fn check(loaded: &Loaded) -> Vec<Mistake> {
         ("ingest.max_connections", config.max_connections == 0),
         ("ingest.workers", config.workers == Some(0)),
     ];
-    let mut found: Vec<Mistake> = zero.into_iter().filter(|(_, zero)| *zero).map(|(key, _)| Mistake::new(key, "must be at least 1")).collect();
+    let mut found: Vec<Mistake> =
+        zero.into_iter().filter(|(_, zero)| *zero).map(|(key, _)| Mistake::new(key, "must be at least 1")).collect();
     if config.read_timeout.0 < Duration::from_millis(1) || config.read_timeout.0 > Duration::from_secs(300) {
         found.push(Mistake::new("ingest.read_timeout", "must be between 1ms and 300s"));
     }

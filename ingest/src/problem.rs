@@ -6,11 +6,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use actix_web::HttpResponse;
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, RETRY_AFTER};
 use actix_web::web::Payload;
-use actix_web::HttpResponse;
 use bytes::Bytes;
 use leadrelay_shared::lead::Fault;
 use leadrelay_shared::queue::QueueError;
@@ -90,12 +90,17 @@ impl Refusal {
             Self::TooFast { .. } => "too many requests a second; send again after the time in Retry-After".to_owned(),
             Self::Encoded => "the body has a Content-Encoding; send it as it is".to_owned(),
             Self::Key { max } => format!("an Idempotency-Key has 1 to {max} visible characters"),
-            Self::KeyReused => "this Idempotency-Key came with another body; give each lead a key of its own".to_owned(),
+            Self::KeyReused => {
+                "this Idempotency-Key came with another body; give each lead a key of its own".to_owned()
+            }
             Self::TooLarge { max } => format!("the body is larger than {max} bytes"),
             Self::Slow => "the body did not come in time".to_owned(),
             Self::Cut => "the body ended before its announced length".to_owned(),
             Self::Invalid { .. } => "the body is not a lead; `faults` says where".to_owned(),
-            Self::Unavailable(_) => "the lead could not be stored, so it is not accepted; send it again after the time in Retry-After".to_owned(),
+            Self::Unavailable(_) => {
+                "the lead could not be stored, so it is not accepted; send it again after the time in Retry-After"
+                    .to_owned()
+            }
         }
     }
 

@@ -64,7 +64,10 @@ impl Recent {
             let outcome = {
                 let now_ms = self.now_ms();
                 let mut inner = self.lock();
-                match inner.find(identity.key).filter(|s| u128::from(now_ms.saturating_sub(s.at_ms)) < window.as_millis()) {
+                match inner
+                    .find(identity.key)
+                    .filter(|s| u128::from(now_ms.saturating_sub(s.at_ms)) < window.as_millis())
+                {
                     Some(stored) if stored.body != identity.body => return Entered::OtherBody,
                     Some(stored) => return Entered::Resend(stored.id),
                     None => {}

@@ -21,7 +21,9 @@ const PUBLISH_SECS: u64 = 5;
 pub(crate) async fn serve(ctx: Ctx) -> Result<(), RunError> {
     let door = Arc::new(Door::open(&ctx).map_err(told)?);
     let certificate = match &ctx.config().ingest.tls {
-        Some(files) => Some(Arc::new(Certificate::load(&ctx.loaded.path(&files.cert), &ctx.loaded.path(&files.key)).map_err(told)?)),
+        Some(files) => Some(Arc::new(
+            Certificate::load(&ctx.loaded.path(&files.cert), &ctx.loaded.path(&files.key)).map_err(told)?,
+        )),
         None => None,
     };
     let mut server = bind(&ctx, &door, certificate.clone())?;
@@ -58,7 +60,9 @@ fn bind(ctx: &Ctx, door: &Arc<Door>, certificate: Option<Arc<Certificate>>) -> R
         .shutdown_timeout(read_timeout.as_secs() + PUBLISH_SECS)
         .disable_signals();
     let server = match certificate {
-        Some(certificate) => server.bind_rustls_0_23(config.listen, tls::server_config(certificate).map_err(RunError::Other)?),
+        Some(certificate) => {
+            server.bind_rustls_0_23(config.listen, tls::server_config(certificate).map_err(RunError::Other)?)
+        }
         None => server.bind(config.listen),
     };
     let server = server.map_err(|source| RunError::Listen { what: PART, address: config.listen, source })?;

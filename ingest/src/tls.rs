@@ -31,9 +31,14 @@ impl Certificate {
         vec![self.cert.clone(), self.key.clone()]
     }
 
+    fn current(&self) -> Arc<CertifiedKey> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Reads the files again. Where they are wrong the certificate in use stays.
     pub(crate) fn reload(&self) {
         match read(&self.cert, &self.key) {
+            Ok(next) if next.cert == self.current().cert => {}
             Ok(next) => {
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
                 tracing::info!("the TLS certificate has changed");
@@ -47,7 +52,7 @@ impl Certificate {
 
 impl ResolvesServerCert for Certificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.current.read().unwrap_or_else(PoisonError::into_inner).clone())
+        Some(self.current())
     }
 }
 
@@ -63,14 +68,16 @@ fn read(cert: &Path, key: &Path) -> Result<CertifiedKey, Mistake> {
     let wrong_cert = |e: String| Mistake::new("ingest.tls.cert", format!("{} {e}", cert.display()));
     let wrong_key = |e: String| Mistake::new("ingest.tls.key", format!("{} {e}", key.display()));
     let chain = std::fs::read(cert).map_err(|e| wrong_cert(format!("cannot be read: {e}")))?;
-    let chain: Vec<CertificateDer<'static>> =
-        CertificateDer::pem_slice_iter(&chain).collect::<Result<_, _>>().map_err(|e| wrong_cert(format!("is not PEM: {e}")))?;
+    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&chain)
+        .collect::<Result<_, _>>()
+        .map_err(|e| wrong_cert(format!("is not PEM: {e}")))?;
     if chain.is_empty() {
         return Err(wrong_cert("holds no certificate".to_owned()).remedy("it begins with -----BEGIN CERTIFICATE-----"));
     }
     let private = std::fs::read(key).map_err(|e| wrong_key(format!("cannot be read: {e}")))?;
     // The reader's error names the kind of the fault and nothing of the key.
-    let private = PrivateKeyDer::from_pem_slice(&private).map_err(|e| wrong_key(format!("holds no private key in PEM: {e}")))?;
+    let private =
+        PrivateKeyDer::from_pem_slice(&private).map_err(|e| wrong_key(format!("holds no private key in PEM: {e}")))?;
     CertifiedKey::from_der(chain, private, &default_provider())
         .map_err(|e| wrong_key(format!("does not go with {}: {e}", cert.display())))
 }

@@ -27,7 +27,8 @@ pub(crate) struct Tokens {
 impl Tokens {
     /// The tokens as configured.
     pub(crate) fn of(sources: &BTreeMap<String, SourceConfig>) -> Self {
-        let secrets: BTreeMap<_, _> = sources.iter().map(|(name, source)| (name.clone(), source.tokens.clone())).collect();
+        let secrets: BTreeMap<_, _> =
+            sources.iter().map(|(name, source)| (name.clone(), source.tokens.clone())).collect();
         let live = secrets.iter().map(|(name, secrets)| (name.clone(), hashes(secrets).unwrap_or(EMPTY))).collect();
         Self { secrets, live: RwLock::new(live) }
     }
@@ -56,7 +57,9 @@ impl Tokens {
                     tracing::info!(source.name = %name, "its tokens have changed");
                 }
                 Ok(_) => {}
-                Err(reason) => tracing::error!(source.name = %name, %reason, "its tokens have changed for the worse; the old ones stay"),
+                Err(reason) => {
+                    tracing::error!(source.name = %name, %reason, "its tokens have changed for the worse; the old ones stay");
+                }
             }
         }
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = next;
@@ -91,7 +94,8 @@ mod tests {
     use super::*;
 
     fn tokens(text: &str) -> Tokens {
-        let sources: BTreeMap<String, SourceConfig> = serde_json::from_value(serde_json::json!({"a": {"tokens": [text]}})).expect("sources");
+        let sources: BTreeMap<String, SourceConfig> =
+            serde_json::from_value(serde_json::json!({"a": {"tokens": [text]}})).expect("sources");
         Tokens::of(&sources)
     }
 

@@ -12,8 +12,8 @@ const EVERY: Duration = Duration::from_secs(1);
 
 /// Watches until it is dropped.
 pub(crate) async fn files(clock: &Clock, door: &Door, certificate: Option<&Certificate>) {
-    let mut tokens = Watched::new(door.tokens.files()).await;
-    let mut pair = Watched::new(certificate.map(Certificate::files).unwrap_or_default()).await;
+    let mut tokens = Watched::new(door.tokens.files());
+    let mut pair = Watched::new(certificate.map(Certificate::files).unwrap_or_default());
     loop {
         clock.sleep(EVERY).await;
         if tokens.changed().await {
@@ -36,10 +36,9 @@ struct Watched {
 }
 
 impl Watched {
-    async fn new(files: Vec<PathBuf>) -> Self {
-        let mut watched = Self { files, stamps: Vec::new() };
-        watched.changed().await;
-        watched
+    /// Nothing is taken as seen: a file may have changed since it was first read.
+    fn new(files: Vec<PathBuf>) -> Self {
+        Self { files, stamps: Vec::new() }
     }
 
     async fn changed(&mut self) -> bool {

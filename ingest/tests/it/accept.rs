@@ -48,7 +48,14 @@ async fn a_lead_in_any_case_with_any_content_type_or_none() {
 async fn the_token_may_come_in_a_header() {
     let door = Door::open().await;
     let url = format!("http://{}/v1/leads/addon", door.address);
-    for (n, (name, value)) in [("authorization", format!("Bearer {TOKEN}")), ("Authorization", format!("bearer  {TOKEN}")), ("x-api-key", TOKEN.to_owned())].into_iter().enumerate() {
+    for (n, (name, value)) in [
+        ("authorization", format!("Bearer {TOKEN}")),
+        ("Authorization", format!("bearer  {TOKEN}")),
+        ("x-api-key", TOKEN.to_owned()),
+    ]
+    .into_iter()
+    .enumerate()
+    {
         let body = LEAD.replace("Contoso Test", &n.to_string());
         let sent = door.client.post(&url).header(name, value).body(body).send().await.expect("an answer");
         Answer::of(sent).await.id("accepted");
@@ -132,7 +139,8 @@ async fn many_at_once_make_one_lead() {
 #[tokio::test]
 async fn what_is_not_a_lead_is_kept_with_its_faults_or_refused() {
     let no_comma = "{\"userDetails\":{},\n\"OfferTitle\": \"CANARY\"\n\"Description\": \"CANARY\"}";
-    let webhook = r#"{"activityId":"a","subscriptionId":"b","publisherId":"c","offerId":"d","planId":"e","action":"Renew"}"#;
+    let webhook =
+        r#"{"activityId":"a","subscriptionId":"b","publisherId":"c","offerId":"d","planId":"e","action":"Renew"}"#;
     let cases: [(&[u8], &str, &str); 9] = [
         (b"hello CANARY", "", "is not JSON"),
         (no_comma.as_bytes(), "/OfferTitle", "line 3, column 1; a comma is missing"),

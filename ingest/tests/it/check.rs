@@ -52,11 +52,17 @@ fn all_are_told_at_once_with_their_keys() {
 fn tls_files_are_told_apart() {
     let dir = TempDir::new().expect("a directory");
     let text = format!("tls = {{ cert = \"cert.pem\", key = \"key.pem\" }}\n{SOURCES}");
-    assert!(mistakes(&dir, &text)[0].starts_with("ingest.tls.cert: ") && mistakes(&dir, &text)[0].contains("cannot be read"));
+    assert!(
+        mistakes(&dir, &text)[0].starts_with("ingest.tls.cert: ")
+            && mistakes(&dir, &text)[0].contains("cannot be read")
+    );
     std::fs::write(dir.path().join("cert.pem"), "no certificate").expect("a file");
     assert!(mistakes(&dir, &text)[0].contains("holds no certificate"));
     let made = rcgen::generate_simple_self_signed(["a".to_owned()]).expect("a certificate");
     std::fs::write(dir.path().join("cert.pem"), made.cert.pem()).expect("a file");
     std::fs::write(dir.path().join("key.pem"), made.cert.pem()).expect("a file");
-    assert!(mistakes(&dir, &text)[0].starts_with("ingest.tls.key: ") && mistakes(&dir, &text)[0].contains("holds no private key"));
+    assert!(
+        mistakes(&dir, &text)[0].starts_with("ingest.tls.key: ")
+            && mistakes(&dir, &text)[0].contains("holds no private key")
+    );
 }

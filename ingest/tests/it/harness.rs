@@ -189,7 +189,10 @@ impl Answer {
         assert_eq!(self.headers["content-type"], "application/problem+json");
         let problem = self.json();
         assert_eq!(problem["status"], status);
-        assert!(problem["title"].is_string() && problem["detail"].is_string() && problem["type"].is_string(), "{problem}");
+        assert!(
+            problem["title"].is_string() && problem["detail"].is_string() && problem["type"].is_string(),
+            "{problem}"
+        );
         problem
     }
 }
@@ -241,7 +244,8 @@ pub(crate) fn log() -> &'static Log {
     LOG.get_or_init(|| {
         let log = Log::default();
         let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone());
+        let subscriber =
+            tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone());
         subscriber.try_init().expect("the first subscriber");
         log
     })

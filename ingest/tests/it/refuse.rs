@@ -42,9 +42,18 @@ async fn other_methods_are_405_with_allow_whoever_asks() {
     let door = Door::open().await;
     for method in [Method::GET, Method::HEAD, Method::PUT, Method::DELETE, Method::OPTIONS, Method::PATCH] {
         let mut answers = Vec::new();
-        for url in [door.url("addon", TOKEN), door.url("addon", "wrong"), door.url("nobody", "x"), format!("http://{}/v1/leads/addon", door.address)] {
+        for url in [
+            door.url("addon", TOKEN),
+            door.url("addon", "wrong"),
+            door.url("nobody", "x"),
+            format!("http://{}/v1/leads/addon", door.address),
+        ] {
             let answer = Answer::of(door.client.request(method.clone(), url).send().await.expect("an answer")).await;
-            assert_eq!((answer.status.as_u16(), answer.headers["allow"].to_str().expect("text")), (405, "POST"), "{method}");
+            assert_eq!(
+                (answer.status.as_u16(), answer.headers["allow"].to_str().expect("text")),
+                (405, "POST"),
+                "{method}"
+            );
             answers.push(answer.text);
         }
         answers.dedup();

@@ -6,7 +6,8 @@ use crate::harness::{Answer, CANARY, Door, LEAD, TOKEN, log};
 async fn no_log_line_and_no_answer_holds_the_canary() {
     let door = Door::open().await;
     let before = log().lines();
-    let bodies = [LEAD, LEAD, "CANARY", "{\"CANARY", r#"{"LeadSource":{"a":"CANARY"}}"#, r#"{"UserDetails":["CANARY"]}"#];
+    let bodies =
+        [LEAD, LEAD, "CANARY", "{\"CANARY", r#"{"LeadSource":{"a":"CANARY"}}"#, r#"{"UserDetails":["CANARY"]}"#];
     let mut answers = Vec::new();
     for source in ["addon", "strict", "nobody"] {
         for body in bodies {
@@ -15,7 +16,9 @@ async fn no_log_line_and_no_answer_holds_the_canary() {
     }
     for method in ["GET", "PUT", "HEAD"] {
         let method = method.parse().expect("a method");
-        answers.push(Answer::of(door.client.request(method, door.url("addon", TOKEN)).send().await.expect("an answer")).await);
+        answers.push(
+            Answer::of(door.client.request(method, door.url("addon", TOKEN)).send().await.expect("an answer")).await,
+        );
     }
     let query = format!("{}?x=CANARY", door.url("addon", "CANARY-wrong"));
     let request = door.client.post(query).header("X-Api-Key", TOKEN).header("Idempotency-Key", CANARY);
@@ -27,7 +30,8 @@ async fn no_log_line_and_no_answer_holds_the_canary() {
     door.raw(door.head("Content-Length: CANARY\r\n")).await;
     door.finish().await;
     assert!(log().lines() > before, "the log is on");
-    let leaks: Vec<String> = log().leaks().into_iter().filter(|line| line.contains("leadrelay_ingest") || !client_side(line)).collect();
+    let leaks: Vec<String> =
+        log().leaks().into_iter().filter(|line| line.contains("leadrelay_ingest") || !client_side(line)).collect();
     assert_eq!(leaks, Vec::<String>::new());
 }
 

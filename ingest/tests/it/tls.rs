@@ -63,8 +63,11 @@ async fn a_token_file_that_changes_rotates_the_token() {
     let dir = Arc::new(TempDir::new().expect("a directory"));
     let file = dir.path().join("addon.token");
     std::fs::write(&file, old).expect("a file");
-    let door = Door::on(dir, manual(), "rate_limit = 100000\n[sources.addon]\ntokens = [{ file = \"addon.token\" }]\n").await;
-    let status = async |token: &str| door.client.post(door.url("addon", token)).body(LEAD).send().await.expect("an answer").status().as_u16();
+    let door =
+        Door::on(dir, manual(), "rate_limit = 100000\n[sources.addon]\ntokens = [{ file = \"addon.token\" }]\n").await;
+    let status = async |token: &str| {
+        door.client.post(door.url("addon", token)).body(LEAD).send().await.expect("an answer").status().as_u16()
+    };
     let until = async |token: &str, wanted: u16| {
         while status(token).await != wanted {
             door.clock.advance(Duration::from_secs(1));
