@@ -37,6 +37,8 @@ e = "{{ lead.body.tags | map('uper') | select('strng') | join }}"
 f = "{{ [1] * 5 }}"
 g = "{% include 'x' %}"
 h = "{{ debug() }}"
+i = "{{ lead.email | truncate_to }} {{ lead.email }}"
+j = "{{ lead.email | upper(1) }}"
 [[routes]]
 name = "c"
 when = "lead.test and"
@@ -66,6 +68,8 @@ us = "America"
     routes[1].fields.f: a list cannot be repeated with `*`
     routes[1].fields.g: unknown statement include
     routes[1].fields.h: there is no function `debug`
+    routes[1].fields.i: missing argument for a filter, test or function
+    routes[1].fields.j: too many arguments for a filter, test or function
     routes[2].when: unexpected end of input, expected expression
     routes[2].fields: names no field, so that every record would be empty; name some, or leave `fields` out to send the lead in leadrelay's own names
     "#);
