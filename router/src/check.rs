@@ -27,6 +27,11 @@ pub(crate) const TESTS: &[&str] = &[
     "lower", "lt", "mapping", "ne", "none", "number", "odd", "safe", "sameas", "sequence", "startingwith", "string",
     "test", "true", "undefined", "upper",
 ];
+/// Filters that never make a list.
+const SCALAR_FILTERS: &[&str] = &[
+    "abs", "bool", "count", "float", "format", "int", "join", "length", "lower", "replace", "round", "string", "trim",
+    "upper",
+];
 /// Every function that rules may call.
 const FUNCTIONS: &[&str] = &["dict", "range"];
 
@@ -180,7 +185,7 @@ impl Walk<'_, '_> {
             }
             Expr::UnaryOp(e) => self.expression(&e.expr),
             Expr::BinOp(e) => {
-                self.repetition(e.op, [&e.left, &e.right]);
+                self.product(e.op, [&e.left, &e.right]);
                 self.expressions([&e.left, &e.right]);
             }
             Expr::Compare(e) => {
@@ -301,13 +306,38 @@ impl Walk<'_, '_> {
         });
     }
 
-    /// The engine repeats a list without counting what that costs when the list is written out.
-    fn repetition(&mut self, op: BinOpKind, sides: [&Expr<'_>; 2]) {
-        let is_list = |e: &&Expr<'_>| matches!(e, Expr::List(_) | Expr::Tuple(_));
-        if matches!(op, BinOpKind::Mul) && sides.iter().any(is_list) {
-            self.mistakes.push(Mistake::new(self.key, "a list cannot be repeated with `*`"));
+    /// The engine repeats a list without counting what that costs when the list is written out, and where a number is
+    /// expected a lead may hold a list.
+    fn product(&mut self, op: BinOpKind, sides: [&Expr<'_>; 2]) {
+        if matches!(op, BinOpKind::Mul) && !sides.into_iter().all(is_scalar) {
+            let mistake = Mistake::new(self.key, "what is multiplied must be a number for sure");
+            self.mistakes.push(mistake.remedy("put `| int` or `| float` behind it"));
         }
     }
+}
+
+/// Whether an expression can be seen never to be a list.
+fn is_scalar(expression: &Expr<'_>) -> bool {
+    match expression {
+        Expr::Const(_) | Expr::UnaryOp(_) | Expr::Compare(_) | Expr::Test(_) => true,
+        Expr::BinOp(e) => match e.op {
+            BinOpKind::Add | BinOpKind::Mul | BinOpKind::ScAnd | BinOpKind::ScOr => {
+                is_scalar(&e.left) && is_scalar(&e.right)
+            }
+            _ => true,
+        },
+        Expr::IfExpr(e) => is_scalar(&e.true_expr) && e.false_expr.as_ref().is_none_or(is_scalar),
+        Expr::Filter(e) => SCALAR_FILTERS.contains(&e.name),
+        Expr::GetAttr(e) if is_lead(&e.expr) => e.name != "body",
+        Expr::GetAttr(e) => {
+            is_loop(&e.expr) && ["index", "index0", "revindex", "revindex0", "length"].contains(&e.name)
+        }
+        _ => false,
+    }
+}
+
+fn is_loop(expression: &Expr<'_>) -> bool {
+    matches!(expression, Expr::Var(var) if var.id == "loop")
 }
 
 fn is_lead(expression: &Expr<'_>) -> bool {

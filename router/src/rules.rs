@@ -10,7 +10,6 @@ use leadrelay_shared::delivery::{Delivery, ParkReason};
 use leadrelay_shared::fields::Note;
 use leadrelay_shared::id::{DeliveryId, LeadId};
 use leadrelay_shared::lead::Lead;
-use minijinja::value::Value;
 
 use crate::filters::{self, Tables};
 use crate::route::{Route, Verdict};
@@ -89,7 +88,7 @@ impl Rules {
     /// What every route says to a lead.
     pub(crate) fn apply(&self, lead: &Lead) -> Vec<(&Route, Verdict)> {
         let scope = Scope::of(lead);
-        let context = Value::from_pairs([("lead", Value::from_dyn_object(scope.clone()))]);
+        let context = scope.clone().context();
         let mut taken = HashMap::new();
         self.routes
             .iter()

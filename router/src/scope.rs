@@ -57,6 +57,17 @@ impl Scope {
         })
     }
 
+    /// A lead that says nothing.
+    pub(crate) fn nobody() -> Arc<Self> {
+        let (id, source, received_at) = Default::default();
+        Arc::new(Self { id, source, received_at, facts: Facts::default(), body: OnceLock::new() })
+    }
+
+    /// All that a template can see: `lead`, and nothing else.
+    pub(crate) fn context(self: Arc<Self>) -> Value {
+        Value::from_pairs([("lead", Value::from_dyn_object(self))])
+    }
+
     /// A member that is a text; `None` for the three that are not and for what is not a member.
     fn text(&self, name: &str) -> Option<&str> {
         let facts = &self.facts;

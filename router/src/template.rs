@@ -14,6 +14,7 @@ use serde_json::Value as Json;
 
 use crate::check::Checker;
 use crate::filters::{self, Tables};
+use crate::scope::Scope;
 use crate::value::{self, Unfit, VALUE_BYTES};
 
 /// What one value may cost: an instruction is 1, and so are 64 bytes made or read.
@@ -31,6 +32,8 @@ const RESULT: &str = "__value";
 pub(crate) struct Language {
     env: Environment<'static>,
     checker: Checker,
+    /// A lead that says nothing.
+    nobody: Value,
     count: usize,
 }
 
@@ -68,7 +71,7 @@ impl Language {
         env.remove_filter("pprint");
         let checker = Checker::new(tables.keys().cloned().collect());
         filters::add(&mut env, Arc::new(tables));
-        Self { env, checker, count: 0 }
+        Self { env, checker, nobody: Scope::nobody().context(), count: 0 }
     }
 
     /// Compiles a condition: an expression without braces.
@@ -111,7 +114,16 @@ impl Language {
     fn add(&mut self, source: String, key: &str, mistakes: &mut Vec<Mistake>) -> Option<String> {
         let name = self.count.to_string();
         self.count += 1;
-        syntax(self.env.add_template_owned(name.clone(), source), key, mistakes).map(|()| name)
+        syntax(self.env.add_template_owned(name.clone(), source), key, mistakes)?;
+        // A trial on a lead that says nothing tells what the tree does not: how many arguments a filter takes.
+        let trial = self.env.get_template(&name).and_then(|template| template.render(self.nobody.clone()));
+        match trial.map_err(|error| error.kind()) {
+            Err(kind @ (ErrorKind::MissingArgument | ErrorKind::TooManyArguments)) => {
+                mistakes.push(Mistake::new(key, format!("{kind} for a filter, test or function")));
+                None
+            }
+            _ => Some(name),
+        }
     }
 
     /// Whether a condition is true of a lead.

@@ -34,9 +34,11 @@ b = "{{ rnge(3) }}"
 c = "{{ lead.email.lower() }}"
 d = "{{ lead.country | lookup('regoin') }}"
 e = "{{ lead.body.tags | map('uper') | select('strng') | join }}"
-f = "{{ [1] * 5 }}"
+f = "{{ [1] * 5 }} {{ '$' ~ lead.body.seats * 100 }}"
 g = "{% include 'x' %}"
 h = "{{ debug() }}"
+i = "{{ lead.email | truncate_to }} {{ lead.email }}"
+j = "{{ lead.email | upper(1) }}"
 [[routes]]
 name = "c"
 when = "lead.test and"
@@ -63,9 +65,12 @@ us = "America"
     routes[1].fields.d: there is no table `lookups.regoin`; did you mean `region`?
     routes[1].fields.e: there is no test `strng`; did you mean `string`?
     routes[1].fields.e: there is no filter `uper`; did you mean `upper`?
-    routes[1].fields.f: a list cannot be repeated with `*`
+    routes[1].fields.f: what is multiplied must be a number for sure; put `| int` or `| float` behind it
+    routes[1].fields.f: what is multiplied must be a number for sure; put `| int` or `| float` behind it
     routes[1].fields.g: unknown statement include
     routes[1].fields.h: there is no function `debug`
+    routes[1].fields.i: missing argument for a filter, test or function
+    routes[1].fields.j: too many arguments for a filter, test or function
     routes[2].when: unexpected end of input, expected expression
     routes[2].fields: names no field, so that every record would be empty; name some, or leave `fields` out to send the lead in leadrelay's own names
     "#);
@@ -75,6 +80,13 @@ us = "America"
 fn names_that_a_template_binds_are_known() {
     let template = "{% set n = 1 %}{% for a, b in lead.body.map | items %}{{ loop.index }}{{ loop.cycle(1, 2) }}{{ a ~ b ~ n }}{% endfor %}\
         {% macro m(x, y=lead.email) %}{{ x }}{{ y }}{% endmacro %}{{ m(1) }}{% with w = 2 %}{{ w }}{% endwith %}";
+    support::rules(&support::one_field(template));
+}
+
+#[test]
+fn a_product_of_what_is_surely_a_number_is_fine() {
+    let template = "{{ 2 * lead.body.seats | int }} {{ (lead.body.a | float + 1) * (lead.body.b | length - 2) * -lead.body.c }}\
+        {% for x in lead.body.list %}{{ loop.index * 10 }}{% endfor %}{{ '=' * 20 }}{{ (3 if lead.test else 4) * 2 }}";
     support::rules(&support::one_field(template));
 }
 
