@@ -1,3 +1,123 @@
-//! The admin API.
+//! The admin API: bearer token, problem+json, bounded bodies, and nothing kept by caches on the way.
 
+mod destinations;
+mod leads;
+mod openapi;
+mod parked;
+mod problem;
+mod query;
+mod token;
 pub mod types;
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::{DefaultHeaders, from_fn};
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{App, HttpServer, Resource, Route};
+use leadrelay_shared::service::{Ctx, RunError, health};
+use serde::de::DeserializeOwned;
+use tokio::task::JoinError;
+
+use crate::decisions::Decisions;
+use crate::replay::Replayer;
+use crate::store::Store;
+use problem::Problem;
+use token::Token;
+
+/// Threads that serve the API; what waits for the disk waits elsewhere.
+const WORKERS: usize = 2;
+const CONNECTIONS: usize = 256;
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Seconds that requests under way have when the service stops.
+const LAST_SECONDS: u64 = 5;
+/// A request's body beside the body of a lead in it.
+const BODY_ROOM: usize = 64 << 10;
+
+/// What every request is answered from.
+struct Api {
+    ctx: Ctx,
+    store: Store,
+    decisions: Decisions,
+    replayer: Replayer,
+    token: Token,
+}
+
+/// Binds the address and makes the server.
+pub(crate) fn serve(ctx: &Ctx, store: &Store, decisions: &Decisions) -> Result<(Server, ServerHandle), RunError> {
+    let address = ctx.config().admin.listen;
+    let listen = |source| RunError::Listen { what: "the admin API", address, source };
+    let listener = TcpListener::bind(address).map_err(listen)?;
+    let bound = listener.local_addr().map_err(listen)?;
+    let token = Token::of(&ctx.loaded).map_err(RunError::Other)?;
+    let api = Data::new(Api {
+        ctx: ctx.clone(),
+        store: store.clone(),
+        decisions: decisions.clone(),
+        replayer: Replayer::new(ctx, store.clone()),
+        token,
+    });
+    let ctx_of_server = ctx.clone();
+    let server = HttpServer::new(move || {
+        App::new().configure(health::configure(ctx_of_server.clone())).configure(routes(api.clone()))
+    })
+    .workers(WORKERS)
+    .max_connections(CONNECTIONS)
+    .client_request_timeout(PATIENCE)
+    .shutdown_timeout(LAST_SECONDS)
+    .disable_signals()
+    .listen(listener)
+    .map_err(listen)?
+    .run();
+    ctx.status.listens("admin", bound);
+    let handle = server.handle();
+    Ok((server, handle))
+}
+
+/// Why the server is no longer there.
+pub(crate) fn ended(outcome: Result<std::io::Result<()>, JoinError>) -> String {
+    match outcome {
+        Ok(Ok(())) => "the admin API ended".to_owned(),
+        Ok(Err(error)) => format!("the admin API ended: {error}"),
+        Err(_) => "the admin API ended by a panic; the log says where".to_owned(),
+    }
+}
+
+/// Every path of the API.
+fn routes(api: Data<Api>) -> impl FnOnce(&mut ServiceConfig) {
+    move |server| {
+        // A body that is JSON inside JSON grows by its quotation marks.
+        let limit = api.ctx.config().ingest.max_body.as_usize().saturating_mul(2).saturating_add(BODY_ROOM);
+        let scope = web::scope("/api")
+            .app_data(api)
+            .app_data(web::PayloadConfig::new(limit))
+            .wrap(from_fn(token::required))
+            .wrap(DefaultHeaders::new().add(("Cache-Control", "no-store")))
+            .service(at("/v1/leads", "GET", web::get().to(leads::list)))
+            .service(at("/v1/leads/{id}", "GET", web::get().to(leads::show)))
+            .service(at("/v1/parked", "GET", web::get().to(parked::list)))
+            .service(at("/v1/parked/{id}", "GET", web::get().to(parked::show)))
+            .service(at("/v1/parked/{id}/release", "POST", web::post().to(parked::release)))
+            .service(at("/v1/parked/{id}/repair", "POST", web::post().to(parked::repair)))
+            .service(at("/v1/replay", "POST", web::post().to(parked::replay)))
+            .service(at("/v1/destinations", "GET", web::get().to(destinations::list)))
+            .service(at("/v1/destinations/{name}/pause", "POST", web::post().to(destinations::pause)))
+            .service(at("/v1/destinations/{name}/resume", "POST", web::post().to(destinations::resume)))
+            .service(at("/v1/sources", "GET", web::get().to(destinations::sources)))
+            .service(at("/v1/stats", "GET", web::get().to(destinations::stats)))
+            .service(at("/v1/openapi.json", "GET", web::get().to(openapi::document)))
+            .default_service(web::to(async || Err::<(), _>(Problem::not_found("there is nothing at this path"))));
+        server.service(scope);
+    }
+}
+
+/// One path with its one method; any other is told which.
+fn at(path: &'static str, allow: &'static str, route: Route) -> Resource {
+    web::resource(path).route(route).default_service(web::to(move || async move { Err::<(), _>(Problem::method(allow)) }))
+}
+
+/// Reads a JSON body. The error says where it is wrong.
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|e| Problem::bad_request(format!("the body is not what this path takes: {e}")))
+}

@@ -27,6 +27,8 @@ pub use leads::{FoundLead, Kept};
 pub use open::OpenError;
 pub use parked::ParkedRow;
 pub use retention::Step;
+pub(crate) use fold::Story;
+pub(crate) use rows::{Acceptance, Told, What, state, state_word};
 
 /// Readers at once; further ones wait.
 const READERS: usize = 4;

@@ -63,7 +63,11 @@ pub(super) fn waits(db: &Connection, lead: i64) -> Result<Vec<([u8; 16], Waits)>
             true => Some((rows::delivery_id(row, 0)?, row.get(2)?, row.get(3)?)),
             false => None,
         };
-        let waits = Waits { delivery, round: row.get(4)?, at: time(row.get(5)?)?, reason: reason(row, 6)? };
+        let Ok(reason) = reason(row, 6) else {
+            tracing::error!("a park reason in the ledger cannot be read and is left out");
+            continue;
+        };
+        let waits = Waits { delivery, round: row.get(4)?, at: time(row.get(5)?)?, reason };
         all.push((row.get(0)?, waits));
     }
     Ok(all)

@@ -5,6 +5,7 @@
 //! kept.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use leadrelay_shared::delivery::{Parked, Waiting};
@@ -25,7 +26,12 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be written; nothing of it is recorded then.
-    pub async fn record(&self, events: Vec<Event>, parked: Vec<Parked>) -> Result<(), StoreError> {
+    pub async fn record(
+        &self,
+        events: impl Into<Arc<[Event]>>,
+        parked: impl Into<Arc<[Parked]>>,
+    ) -> Result<(), StoreError> {
+        let (events, parked) = (events.into(), parked.into());
         self.write(move |db| record(db, &events, &parked)).await
     }
 }

@@ -87,10 +87,15 @@ pub(super) fn told(db: &Connection, lead: i64) -> Result<Vec<Told>, StoreError> 
     let mut rows = statement.query([lead])?;
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
-        let text = row.get_ref(3)?.as_str().map_err(|_| StoreError::Row { what: "fact" })?;
+        let text = row.get_ref(3)?.as_str().unwrap_or_default();
         let what = match row.get_ref(2)?.as_str() {
-            Ok("accepted") => What::Accepted(read_json(text, "fact")?),
-            _ => What::Fact(read_json(text, "fact")?),
+            Ok("accepted") => read_json(text, "fact").map(What::Accepted),
+            _ => read_json(text, "fact").map(What::Fact),
+        };
+        // One damaged fact must not keep the others from being told, nor the ledger from recording.
+        let Ok(what) = what else {
+            tracing::error!("a fact in the ledger cannot be read and is left out");
+            continue;
         };
         all.push(Told { id: Uuid::from_bytes(row.get(0)?), at: time(row.get(1)?)?, what });
     }

@@ -1,0 +1,93 @@
+//! What waits for a person, and sending on its way again.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::web::{Bytes, Data, Path, Query};
+use leadrelay_shared::delivery::Waiting;
+
+use super::leads::shown;
+use super::problem::Problem;
+use super::query::{self, listing};
+use super::types::{ParkedDetail, Repair, Replay, Replayed};
+use super::{Api, read};
+use crate::replay::Refusal;
+use crate::store::ParkedRow;
+
+type Pairs = Query<Vec<(String, String)>>;
+
+/// The most ids in one request.
+const IDS_MAX: usize = 1000;
+
+pub(super) async fn list(api: Data<Api>, pairs: Pairs) -> Result<HttpResponse, Problem> {
+    let asked = listing(pairs.into_inner(), &query::PARKED)?;
+    let page = api.store.parked(asked.filter, asked.limit, asked.cursor).await?;
+    Ok(HttpResponse::Ok().json(page))
+}
+
+pub(super) async fn show(api: Data<Api>, id: Path<String>, pairs: Pairs) -> Result<HttpResponse, Problem> {
+    query::none(&pairs)?;
+    let unknown = || Problem::not_found("nothing of this id is parked; write the id in full, as the list shows it");
+    let uuid = uuid::Uuid::parse_str(&id).map_err(|_| unknown())?;
+    let row = api.store.parked_row(uuid).await?.ok_or_else(unknown)?;
+    Ok(HttpResponse::Ok().json(detail(row)))
+}
+
+pub(super) async fn release(api: Data<Api>, id: Path<String>, pairs: Pairs) -> Result<HttpResponse, Problem> {
+    query::none(&pairs)?;
+    api.replayer.release(&id).await?;
+    Ok(HttpResponse::Ok().json(Replayed { count: 1, ..Replayed::default() }))
+}
+
+pub(super) async fn repair(
+    api: Data<Api>,
+    id: Path<String>,
+    pairs: Pairs,
+    body: Bytes,
+) -> Result<HttpResponse, Problem> {
+    query::none(&pairs)?;
+    let Repair { body, dry_run } = read(&body)?;
+    let repaired = api.replayer.repair(&id, body.into_bytes(), dry_run).await?;
+    Ok(HttpResponse::Ok().json(repaired))
+}
+
+pub(super) async fn replay(api: Data<Api>, pairs: Pairs, body: Bytes) -> Result<HttpResponse, Problem> {
+    query::none(&pairs)?;
+    let asked: Replay = read(&body)?;
+    if matches!(&asked, Replay::Ids(ids) if ids.len() > IDS_MAX) {
+        let detail = format!("at most {IDS_MAX} ids in one request");
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+    }
+    // A task of its own: when the caller goes away, what was begun is still finished and recorded.
+    let replayer = api.replayer.clone();
+    let replayed = tokio::spawn(async move {
+        match asked {
+            Replay::Ids(ids) => replayer.by_ids(ids).await,
+            Replay::Filter(filter) => replayer.by_filter(filter).await,
+        }
+    });
+    let replayed: Result<Replayed, Refusal> =
+        replayed.await.map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the replay ended by a fault"))?;
+    Ok(HttpResponse::Ok().json(replayed?))
+}
+
+fn detail(row: ParkedRow) -> ParkedDetail {
+    let item = row.item;
+    let (body, record) = match row.waiting {
+        Waiting::Lead(lead) => (Some(lead.body), None),
+        Waiting::Delivery(delivery) => (None, Some(delivery.record)),
+    };
+    let (body, body_base64) = shown(body.as_ref());
+    ParkedDetail {
+        id: item.id,
+        at: item.at,
+        lead: item.lead,
+        delivery: item.delivery,
+        source: item.source,
+        destination: item.destination,
+        reason: item.reason,
+        text: item.text,
+        body,
+        body_base64,
+        record,
+    }
+}

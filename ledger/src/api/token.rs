@@ -1,0 +1,78 @@
+//! The bearer token: from the configuration, or made on first start. Never shown, compared in constant time.
+
+use std::fmt;
+use std::io::{ErrorKind, Write as _};
+use std::path::Path;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use leadrelay_shared::config::{Loaded, Secret};
+use subtle::ConstantTimeEq as _;
+
+use super::Api;
+use super::problem::Problem;
+
+/// Random bytes in a token that is made here.
+const BYTES: usize = 32;
+
+/// The token that the API asks for.
+#[derive(Clone)]
+pub(super) struct Token(String);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token")
+    }
+}
+
+impl Token {
+    /// The token of the configuration, or of the file in the data directory, which is made if need be.
+    pub(super) fn of(loaded: &Loaded) -> Result<Self, String> {
+        if let Some(secret) = &loaded.config.admin.token {
+            return Ok(Self(secret.expose().trim().to_owned()));
+        }
+        let path = loaded.admin_token_file();
+        make(&path).map_err(|e| format!("the admin token cannot be written to {}: {e}", path.display()))?;
+        Ok(Self(Secret::from_file(&path)?.expose().trim().to_owned()))
+    }
+
+    fn opens(&self, request: &ServiceRequest) -> bool {
+        let header = request.headers().get(AUTHORIZATION).map_or(&b""[..], |value| value.as_bytes());
+        let Some((scheme, given)) = header.split_at_checked("Bearer ".len()) else { return false };
+        scheme.eq_ignore_ascii_case(b"Bearer ") && bool::from(given.ct_eq(self.0.as_bytes()))
+    }
+}
+
+/// Makes the file with a fresh token, for its owner alone, unless it is there.
+fn make(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = match options.open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
+    writeln!(file, "{}", URL_SAFE_NO_PAD.encode(bytes))?;
+    file.sync_all()
+}
+
+/// Lets only those through who have the token.
+pub(super) async fn required(
+    api: Data<Api>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    if !api.token.opens(&request) {
+        return Err(Problem::unauthorized().into());
+    }
+    next.call(request).await
+}
