@@ -52,15 +52,24 @@ pub struct Reading {
     pub loaded: Loaded,
     /// Every mistake.
     pub mistakes: Vec<Mistake>,
+    /// Where keys stand, for mistakes that are found later.
+    places: Places,
 }
 
 impl Reading {
+    /// Adds mistakes that others found in the sound parts, and says where they stand.
+    pub fn add(&mut self, mistakes: impl IntoIterator<Item = Mistake>) {
+        let mut mistakes: Vec<Mistake> = mistakes.into_iter().collect();
+        self.places.place(&mut mistakes);
+        self.mistakes.extend(mistakes);
+    }
+
     /// The configuration, if there is no mistake in it.
     ///
     /// # Errors
     /// Every mistake that there is, in the order of the file.
     pub fn complete(self) -> Result<Loaded, ConfigError> {
-        let Self { loaded, mut mistakes } = self;
+        let Self { loaded, mut mistakes, .. } = self;
         if mistakes.is_empty() {
             return Ok(loaded);
         }
@@ -82,11 +91,11 @@ impl Loader {
     /// Reads a file as far as it is sound, so that those who judge more than its shape can add their mistakes.
     pub fn read(&self, file: &Path) -> Reading {
         let base_dir = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
-        let (config, mistakes) = match std::fs::read_to_string(file) {
+        let (config, mistakes, places) = match std::fs::read_to_string(file) {
             Ok(text) => self.sound_parts(&text, &base_dir, std::env::vars()),
-            Err(error) => (Config::default(), vec![unreadable(&error)]),
+            Err(error) => (Config::default(), vec![unreadable(&error)], Places::default()),
         };
-        Reading { loaded: Loaded { config, file: file.to_owned(), base_dir }, mistakes }
+        Reading { loaded: Loaded { config, file: file.to_owned(), base_dir }, mistakes, places }
     }
 
     /// Reads a text, with these variables over it.
@@ -99,7 +108,7 @@ impl Loader {
         base_dir: &Path,
         variables: impl Iterator<Item = (String, String)>,
     ) -> Result<Config, Vec<Mistake>> {
-        let (config, mistakes) = self.sound_parts(text, base_dir, variables);
+        let (config, mistakes, _) = self.sound_parts(text, base_dir, variables);
         if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
     }
 
@@ -108,16 +117,16 @@ impl Loader {
         text: &str,
         base_dir: &Path,
         variables: impl Iterator<Item = (String, String)>,
-    ) -> (Config, Vec<Mistake>) {
+    ) -> (Config, Vec<Mistake>, Places) {
         let table: toml::Table = match toml::from_str(text) {
             Ok(table) => table,
-            Err(error) => return (Config::default(), vec![syntax(text, &error)]),
+            Err(error) => return (Config::default(), vec![syntax(text, &error)], Places::default()),
         };
         let mut root = match serde_json::to_value(table) {
             Ok(Value::Object(root)) => root,
             _ => Map::new(),
         };
-        let origins = environment::apply(&mut root, variables);
+        let variables = environment::apply(&mut root, variables);
         let mut root = Value::Object(root);
         let mut mistakes = schema::mistakes(&root, &self.connectors, self.all_connectors);
         for section in ["sources", "destinations", "queue", "admin", "ingest"] {
@@ -127,8 +136,9 @@ impl Loader {
         }
         let config = deserialize(&root, &mut mistakes);
         mistakes.extend(check::mistakes(&config, &root));
-        place(&mut mistakes, &Positions::of(text), &origins);
-        (config, mistakes)
+        let places = Places { lines: Positions::of(text), variables };
+        places.place(&mut mistakes);
+        (config, mistakes, places)
     }
 }
 
@@ -142,17 +152,25 @@ fn unreadable(error: &std::io::Error) -> Mistake {
     }
 }
 
-/// Says of each mistake where it stands: a line of the file, or a variable.
-fn place(mistakes: &mut [Mistake], positions: &Positions, origins: &BTreeMap<String, String>) {
-    for mistake in mistakes {
-        let over = |key: &str| {
-            mistake.key.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-        };
-        match origins.iter().find(|(key, _)| over(key)) {
-            Some((_, variable)) => {
-                mistake.reason = format!("{} (it comes from the variable {variable})", mistake.reason)
+/// Where each key stands: on a line of the file, or in a variable.
+#[derive(Clone, Debug, Default)]
+struct Places {
+    lines: Positions,
+    /// Variables by the keys that they set.
+    variables: BTreeMap<String, String>,
+}
+
+impl Places {
+    /// Says of each mistake where it stands.
+    fn place(&self, mistakes: &mut [Mistake]) {
+        for mistake in mistakes {
+            let over = |key: &str| {
+                mistake.key.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+            };
+            match self.variables.iter().find(|(key, _)| over(key)) {
+                Some((_, name)) => mistake.reason = format!("{} (it comes from the variable {name})", mistake.reason),
+                None => mistake.line = mistake.line.or_else(|| self.lines.line(&mistake.key)),
             }
-            None => mistake.line = mistake.line.or_else(|| positions.line(&mistake.key)),
         }
     }
 }
