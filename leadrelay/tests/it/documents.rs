@@ -55,7 +55,7 @@ async fn the_first_steps_of_the_readme_work_as_written() {
     let ports = [("LEADRELAY_INGEST__LISTEN", "127.0.0.1:0"), ("LEADRELAY_ADMIN__LISTEN", "127.0.0.1:0")];
     let mut relay = Process::start(dir.path(), &ports);
     let admin = relay.admin().await.to_string();
-    let curl = relay.line("curl ").await;
+    let curl = relay.line("try it:").await;
     let posted = Command::new("sh").args(["-c", &curl]).output().expect("a shell");
     let answer: serde_json::Value = serde_json::from_slice(&posted.stdout).unwrap_or_else(|e| panic!("{e}: {}", text(&posted)));
     assert_eq!(answer["status"], "accepted");

@@ -34,7 +34,7 @@ async fn a_second_signal_stops_at_once_and_loses_nothing() {
     receiver.server.has_seen(1).await;
     relay.signal(libc::SIGTERM);
     // The first signal waits for an attempt that hangs; only the second ends the process.
-    relay.said("draining").await;
+    relay.said("finishing what is in flight").await;
     relay.signal(libc::SIGTERM);
     relay.ended().await;
 

@@ -36,40 +36,47 @@ impl Process {
         let output = Arc::new(Mutex::new(String::new()));
         let (told, lines) = watch::channel(Vec::new());
         let told = Arc::new(told);
-        tokio::spawn(listen(child.stdout.take().expect("stdout"), output.clone(), Some(told)));
-        tokio::spawn(listen(child.stderr.take().expect("stderr"), output.clone(), None));
+        tokio::spawn(listen(child.stdout.take().expect("stdout"), output.clone(), told.clone()));
+        tokio::spawn(listen(child.stderr.take().expect("stderr"), output.clone(), told));
         Self { child, lines, output }
     }
 
-    /// Waits until it has said on standard output where this part listens: the address behind `word`.
-    async fn address(&mut self, word: &str) -> SocketAddr {
-        let find = |lines: &Vec<String>| lines.iter().find_map(|l| address_in(l, word));
-        let found = tokio::time::timeout(PATIENCE, self.lines.wait_for(|lines| find(lines).is_some())).await;
+    /// Waits for the first line, on either stream, of which `find` makes something.
+    async fn find<T>(&mut self, what: &str, find: impl Fn(&str) -> Option<T>) -> T {
+        let first = |lines: &Vec<String>| lines.iter().find_map(|line| find(line));
+        let found = tokio::time::timeout(PATIENCE, self.lines.wait_for(|lines| first(lines).is_some())).await;
         match found {
-            Ok(Ok(lines)) => find(&lines).expect("it was just there"),
-            _ => panic!("no line about {word}: {}", self.output.lock().expect("its output")),
+            Ok(Ok(lines)) => first(&lines).expect("it was just there"),
+            _ => panic!("it never said {what:?}: {}", self.output.lock().expect("its output")),
         }
     }
 
-    /// Waits for a line on standard output that begins so.
+    /// Waits until it has said this.
+    pub async fn said(&mut self, text: &str) {
+        self.find(text, |line| line.contains(text).then_some(())).await;
+    }
+
+    /// Waits for what follows this at the beginning of a line.
     pub async fn line(&mut self, beginning: &str) -> String {
-        let find = |lines: &Vec<String>| lines.iter().map(|l| l.trim()).find(|l| l.starts_with(beginning)).map(str::to_owned);
-        let found = tokio::time::timeout(PATIENCE, self.lines.wait_for(|lines| find(lines).is_some())).await;
-        match found {
-            Ok(Ok(lines)) => find(&lines).expect("it was just there"),
-            _ => panic!("no line that begins with {beginning:?}: {}", self.output.lock().expect("its output")),
-        }
+        self.find(beginning, |line| line.strip_prefix(beginning).map(|rest| rest.trim().to_owned())).await
+    }
+
+    /// Waits until it has said where this door is.
+    async fn address(&mut self, beginning: &str) -> SocketAddr {
+        let url = self.line(beginning).await;
+        let (_, address) = url.split_once("://").expect("a URL");
+        address.parse().expect("an address")
     }
 
     /// Where it takes leads for source `addon`.
     pub async fn door(&mut self) -> Door {
-        let address = self.address("leads").await;
+        let address = self.address("listening for leads at").await;
         Door { address, path: format!("/v1/leads/addon/{}", super::world::TOKEN) }
     }
 
     /// Where its admin API is.
     pub async fn admin(&mut self) -> SocketAddr {
-        self.address("admin").await
+        self.address("listening for operators at").await
     }
 
     /// Sends a signal.
@@ -87,14 +94,7 @@ impl Process {
     }
 }
 
-/// The address in a line such as `leads   http://127.0.0.1:4711`.
-fn address_in(line: &str, word: &str) -> Option<SocketAddr> {
-    let rest = line.strip_prefix(word)?;
-    let at = rest.find("://")? + 3;
-    rest[at..].split(['/', ' ']).next()?.parse().ok()
-}
-
-async fn listen(stream: impl AsyncRead + Unpin, output: Arc<Mutex<String>>, told: Option<Arc<watch::Sender<Vec<String>>>>) {
+async fn listen(stream: impl AsyncRead + Unpin, output: Arc<Mutex<String>>, told: Arc<watch::Sender<Vec<String>>>) {
     let mut lines = BufReader::new(stream).lines();
     while let Ok(Some(line)) = lines.next_line().await {
         {
@@ -102,8 +102,6 @@ async fn listen(stream: impl AsyncRead + Unpin, output: Arc<Mutex<String>>, told
             output.push_str(&line);
             output.push('\n');
         }
-        if let Some(told) = &told {
-            told.send_modify(|lines| lines.push(line));
-        }
+        told.send_modify(|lines| lines.push(line));
     }
 }
