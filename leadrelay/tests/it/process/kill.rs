@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use leadrelay_testkit::{Fault, How, Plan};
 
+use crate::support::partner::Partner;
 use crate::support::poster;
 use crate::support::process::Process;
 use crate::support::world::{self, World};
