@@ -24,6 +24,9 @@ impl Target for Folder {
     fn records(&self, delivery: &Delivery) -> usize {
         self.file(delivery).exists().into()
     }
+    fn total(&self) -> usize {
+        std::fs::read_dir(self.0.path().join("leads")).map_or(0, Iterator::count)
+    }
 }
 
 impl Editable for Folder {

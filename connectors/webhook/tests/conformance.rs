@@ -23,6 +23,9 @@ impl Target for Partner {
     fn records(&self, delivery: &Delivery) -> usize {
         self.0.record(&delivery.id.to_string()).is_some().into()
     }
+    fn total(&self) -> usize {
+        self.0.ids()
+    }
     fn secrets(&self) -> Vec<String> {
         [SECRET, "url-t0ken", "key-t0ken"].map(str::to_owned).into()
     }

@@ -24,6 +24,7 @@ pub async fn delivers<T: Target>() {
     rig.holds(0, &second);
     rig.delivers(&second).await;
     rig.holds(1, &second);
+    assert_eq!(rig.target.total(), 2, "records in all");
 }
 
 /// Create once: what is there already is success.
@@ -36,6 +37,7 @@ pub async fn delivers_a_second_time_without_a_second_record<T: Target>() {
     delivery.round = 3;
     delivery.record.insert("lastname".to_owned(), json!("Someone else"));
     rig.recovers(&delivery).await;
+    assert_eq!(rig.target.total(), 1, "records in all");
 }
 
 /// Create once, also where attempts meet.
@@ -84,7 +86,7 @@ pub async fn checks_without_a_trace<T: Target>() {
     let rig = Rig::<T>::new().await;
     let checked = rig.connector.check().await;
     assert!(checked.is_ok(), "{checked:?}");
-    rig.holds(0, &samples::delivery(1));
+    assert_eq!(rig.target.total(), 0, "the check has left records");
     rig.delivers(&samples::delivery(1)).await;
 }
 

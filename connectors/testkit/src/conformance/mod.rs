@@ -37,6 +37,9 @@ pub trait Target: Send + Sync + Sized + 'static {
     /// How many records the world holds for `delivery`.
     fn records(&self, delivery: &Delivery) -> usize;
 
+    /// How many records the world holds in all.
+    fn total(&self) -> usize;
+
     /// Secrets in the settings: no text may show them.
     fn secrets(&self) -> Vec<String> {
         Vec::new()
