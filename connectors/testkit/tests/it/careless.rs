@@ -10,7 +10,7 @@ use leadrelay_shared::delivery::{Delivery, Receipt};
 use leadrelay_shared::error::{DeliveryError, ErrorKind};
 use leadrelay_shared::fields::Fields;
 use leadrelay_shared::http::{Method, kind_of_status};
-use leadrelay_testkit::conformance::{Editable, HttpTarget, Target};
+use leadrelay_testkit::conformance::{Editable, HttpWorld, World};
 use leadrelay_testkit::{Server, Simulated};
 use serde_json::{Map, Value, json};
 
@@ -100,14 +100,12 @@ impl Simulated for Records {
 }
 
 /// The world of a [`Careless`].
-pub(crate) struct World<const SIN: u8> {
+pub(crate) struct Small {
     records: Records,
     server: Server,
 }
 
-impl<const SIN: u8> Target for World<SIN> {
-    type Connector = Careless<SIN>;
-
+impl World for Small {
     async fn start() -> Self {
         let records = Records::default();
         Self { records: records.clone(), server: Server::start(records).await }
@@ -124,13 +122,13 @@ impl<const SIN: u8> Target for World<SIN> {
     }
 }
 
-impl<const SIN: u8> HttpTarget for World<SIN> {
+impl HttpWorld for Small {
     fn server(&self) -> &Server {
         &self.server
     }
 }
 
-impl<const SIN: u8> Editable for World<SIN> {
+impl Editable for Small {
     fn edit(&self, delivery: &Delivery) {
         self.records.all().insert(delivery.id.to_string(), Bytes::from_static(b"edited"));
     }

@@ -5,7 +5,7 @@ mod server;
 
 use std::future::Future;
 
-use careless::{Careless, World};
+use careless::{Careless, Small};
 use leadrelay_testkit::conformance as suite;
 
 /// Whether a case passes. A case that fails panics, and prints why.
@@ -18,8 +18,8 @@ macro_rules! caught {
         #[tokio::test]
         async fn $name() {
             $(
-                assert!(passes(suite::$case::<World<{ Careless::NOTHING }>>()).await, "{}, with no fault", stringify!($case));
-                assert!(!passes(suite::$case::<World<{ $sin }>>()).await, "{} overlooks it", stringify!($case));
+                assert!(passes(suite::$case::<Careless<{ Careless::NOTHING }>, Small>()).await, "{}, with no fault", stringify!($case));
+                assert!(!passes(suite::$case::<Careless<{ $sin }>, Small>()).await, "{} overlooks it", stringify!($case));
             )*
         }
     };
@@ -43,5 +43,5 @@ caught!(a_check_that_creates, Careless::CHECKS_BY_POSTING => checks_without_a_tr
 
 #[tokio::test]
 async fn settings_that_take_any_key() {
-    assert!(!passes(suite::refuses_settings_that_it_does_not_know::<World<{ Careless::NOTHING }>>()).await);
+    assert!(!passes(suite::refuses_settings_that_it_does_not_know::<Careless<{ Careless::NOTHING }>, Small>()).await);
 }
