@@ -164,7 +164,7 @@ fn one(db: &Connection, condition: &str, value: Value) -> Result<Vec<ParkedRow>,
 }
 
 /// One more than the page, to know whether there is a next one.
-fn select(columns: &str, filter: &Filter, limit: usize, cursor: Option<Cursor>) -> (String, Vec<Value>) {
+pub(super) fn select(columns: &str, filter: &Filter, limit: usize, cursor: Option<Cursor>) -> (String, Vec<Value>) {
     let mut conditions = Conditions::default();
     conditions.lead(filter);
     conditions.text("p.destination = ?", filter.destination.as_deref());
