@@ -1,0 +1,8 @@
+//! The command line, by running the real program.
+
+mod check;
+mod source;
+mod support;
+mod try_lead;
+mod up;
+mod words;
