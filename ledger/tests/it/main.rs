@@ -1,0 +1,4 @@
+//! The ledger from outside: its store, its recording, its API over HTTP.
+
+mod fixtures;
+mod store;
