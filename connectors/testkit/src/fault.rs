@@ -26,7 +26,7 @@ pub enum How {
     Drip,
     /// The connection is reset.
     Cut,
-    /// The status 200, half of a body, and then the connection is reset.
+    /// The status 200, half of a body, and then the connection is closed.
     CutAnswer,
     /// Bytes that are not HTTP.
     Garbage,

@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 use http::header::{LOCATION, RETRY_AFTER};
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -247,10 +247,7 @@ impl Face {
                 fate.reset();
                 return Err(Cut);
             }
-            How::CutAnswer => {
-                fate.reset();
-                ok.header("content-length", 1000).body(breaking())
-            }
+            How::CutAnswer => ok.header("content-length", 1000).body(breaking()),
             How::Garbage => {
                 fate.garbage();
                 ok.body(whole(Bytes::new()))
@@ -283,7 +280,9 @@ fn stream_of(bytes: impl futures_util::Stream<Item = Result<Bytes, Cut>> + Send 
 }
 
 fn breaking() -> Body {
-    stream_of(stream::iter([Ok(Bytes::from_static(b"{\"half\":")), Err(Cut)]))
+    let half = stream::once(std::future::ready(Ok(Bytes::from_static(b"{\"half\":"))));
+    // Whoever waits here lets the half be written.
+    stream_of(half.chain(stream::once(tokio::task::yield_now().map(|()| Err(Cut)))))
 }
 
 fn dripping() -> Body {
