@@ -91,7 +91,9 @@ impl Recorder {
         while let Err(error) = self.store.record(batch.events.clone(), batch.parked.clone()).await {
             let reason = error.bland();
             tracing::error!(%error, "the history cannot be recorded; it waits in the queue and leads flow on");
-            self.ctx.status.set(PART, State::Blocked(format!("history is not recorded: {reason}; it is kept in the queue")));
+            self.ctx
+                .status
+                .set(PART, State::Blocked(format!("history is not recorded: {reason}; it is kept in the queue")));
             tokio::select! {
                 () = self.ctx.clock.sleep(delay) => {}
                 () = self.ctx.stop.draining() => return Ok(false),

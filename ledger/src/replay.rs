@@ -138,10 +138,10 @@ impl Replayer {
             None => ids(id)?.0,
         };
         let Some(kept) = self.store.kept(lead).await? else { return Err(Refusal::Unknown) };
-        self.from_the_start(kept).await
+        self.route_again(kept).await
     }
 
-    async fn from_the_start(&self, kept: Kept) -> Result<u64, Refusal> {
+    async fn route_again(&self, kept: Kept) -> Result<u64, Refusal> {
         let round = kept.round + 1;
         if kept.state == LeadState::Erased {
             return Err(Refusal::NotNow("it was erased".to_owned()));

@@ -61,8 +61,13 @@ fn fill(entry: &mut TimelineEntry, fact: &Fact, story: &Story) {
         }
         Fact::Deferred { about, attempt, error, next_at, took_ms } => {
             at(entry, about, *took_ms);
-            let try_ = if *attempt == 0 { "an attempt that is not counted".to_owned() } else { format!("attempt {attempt}") };
-            entry.text = format!("{try_} at {} failed: {}: {error}; next try at {next_at:.0}", about.destination, error.kind.as_str());
+            let try_ =
+                if *attempt == 0 { "an attempt that is not counted".to_owned() } else { format!("attempt {attempt}") };
+            entry.text = format!(
+                "{try_} at {} failed: {}: {error}; next try at {next_at:.0}",
+                about.destination,
+                error.kind.as_str()
+            );
         }
         Fact::Parked { about, reason, .. } => {
             entry.destination = about.as_ref().map(|a| a.destination.clone());

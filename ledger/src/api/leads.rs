@@ -41,10 +41,7 @@ async fn the_one(api: &Api, text: &str) -> Result<LeadId, Problem> {
     match api.store.lead_ids(text).await?.as_slice() {
         [] => Err(unknown()),
         [id] => Ok(*id),
-        _ => Err(Problem::new(
-            actix_web::http::StatusCode::CONFLICT,
-            "several leads begin so; write more of the id",
-        )),
+        _ => Err(Problem::new(actix_web::http::StatusCode::CONFLICT, "several leads begin so; write more of the id")),
     }
 }
 
@@ -64,7 +61,8 @@ fn detail(found: FoundLead, parked: Vec<ParkedRow>) -> LeadDetail {
         }
     }
     let skip = told.len().saturating_sub(TIMELINE_MAX);
-    let timeline = told.iter().enumerate().filter(|(n, _)| *n == 0 || *n > skip).map(|(_, t)| entry(t, &story)).collect();
+    let timeline =
+        told.iter().enumerate().filter(|(n, _)| *n == 0 || *n > skip).map(|(_, t)| entry(t, &story)).collect();
     let deliveries = story
         .deliveries
         .into_iter()

@@ -114,7 +114,9 @@ fn routes(api: Data<Api>) -> impl FnOnce(&mut ServiceConfig) {
 
 /// One path with its one method; any other is told which.
 fn at(path: &'static str, allow: &'static str, route: Route) -> Resource {
-    web::resource(path).route(route).default_service(web::to(move || async move { Err::<(), _>(Problem::method(allow)) }))
+    web::resource(path)
+        .route(route)
+        .default_service(web::to(move || async move { Err::<(), _>(Problem::method(allow)) }))
 }
 
 /// Reads a JSON body. The error says where it is wrong.

@@ -46,13 +46,13 @@ fn paths(s: &mut SchemaGenerator) -> Map<String, Value> {
 fn reading(s: &mut SchemaGenerator) -> Vec<(&'static str, Value)> {
     let no = || json!([]);
     vec![
-        ("leads", get::<Page<LeadSummary>>(s, "Leads, the newest first", list(&query::LEADS))),
-        ("leads/{id}", get::<LeadDetail>(s, "A lead with its story, by its id or the beginning of it", path("id"))),
-        ("parked", get::<Page<ParkedItem>>(s, "What waits for a person, the latest first", list(&query::PARKED))),
-        ("parked/{id}", get::<ParkedDetail>(s, "A parked item with what waits", path("id"))),
-        ("destinations", get::<Vec<DestinationStatus>>(s, "How the destinations are", no())),
-        ("sources", get::<Vec<SourceStatus>>(s, "How the sources are", no())),
-        ("stats", get::<Stats>(s, "Numbers for an overview", no())),
+        ("leads", get::<Page<LeadSummary>>(s, "Leads, the newest first", &list(&query::LEADS))),
+        ("leads/{id}", get::<LeadDetail>(s, "A lead with its story, by its id or the beginning of it", &path("id"))),
+        ("parked", get::<Page<ParkedItem>>(s, "What waits for a person, the latest first", &list(&query::PARKED))),
+        ("parked/{id}", get::<ParkedDetail>(s, "A parked item with what waits", &path("id"))),
+        ("destinations", get::<Vec<DestinationStatus>>(s, "How the destinations are", &no())),
+        ("sources", get::<Vec<SourceStatus>>(s, "How the sources are", &no())),
+        ("stats", get::<Stats>(s, "Numbers for an overview", &no())),
     ]
 }
 
@@ -63,20 +63,20 @@ fn acting(s: &mut SchemaGenerator) -> Vec<(&'static str, Value)> {
                   or all parked items that match";
     let pause = "Pause a destination; what is for it waits";
     vec![
-        ("parked/{id}/release", post::<(), Replayed>(s, release, path("id"))),
-        ("parked/{id}/repair", post::<Repair, Repaired>(s, repair, path("id"))),
-        ("replay", post::<Replay, Replayed>(s, replay, json!([]))),
-        ("destinations/{name}/pause", post::<Pause, DestinationStatus>(s, pause, path("name"))),
-        ("destinations/{name}/resume", post::<(), DestinationStatus>(s, "End a pause by hand", path("name"))),
+        ("parked/{id}/release", post::<(), Replayed>(s, release, &path("id"))),
+        ("parked/{id}/repair", post::<Repair, Repaired>(s, repair, &path("id"))),
+        ("replay", post::<Replay, Replayed>(s, replay, &json!([]))),
+        ("destinations/{name}/pause", post::<Pause, DestinationStatus>(s, pause, &path("name"))),
+        ("destinations/{name}/resume", post::<(), DestinationStatus>(s, "End a pause by hand", &path("name"))),
     ]
 }
 
-fn get<T: JsonSchema>(s: &mut SchemaGenerator, summary: &str, parameters: Value) -> Value {
+fn get<T: JsonSchema>(s: &mut SchemaGenerator, summary: &str, parameters: &Value) -> Value {
     json!({"get": operation::<T>(s, summary, parameters)})
 }
 
 /// `()` stands for no body.
-fn post<B: JsonSchema + 'static, T: JsonSchema>(s: &mut SchemaGenerator, summary: &str, parameters: Value) -> Value {
+fn post<B: JsonSchema + 'static, T: JsonSchema>(s: &mut SchemaGenerator, summary: &str, parameters: &Value) -> Value {
     let mut operation = operation::<T>(s, summary, parameters);
     if TypeId::of::<B>() != TypeId::of::<()>() {
         operation["requestBody"] = json!({"content": {"application/json": {"schema": s.subschema_for::<B>()}}});
@@ -84,7 +84,7 @@ fn post<B: JsonSchema + 'static, T: JsonSchema>(s: &mut SchemaGenerator, summary
     json!({"post": operation})
 }
 
-fn operation<T: JsonSchema>(s: &mut SchemaGenerator, summary: &str, parameters: Value) -> Value {
+fn operation<T: JsonSchema>(s: &mut SchemaGenerator, summary: &str, parameters: &Value) -> Value {
     let schema = s.subschema_for::<T>();
     let refused = json!({"$ref": "#/components/schemas/Problem"});
     json!({

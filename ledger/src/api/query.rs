@@ -19,7 +19,8 @@ pub(super) struct Listing {
 }
 
 pub(super) const LEADS: [&str; 8] = ["state", "source", "destination", "q", "since", "until", "limit", "cursor"];
-pub(super) const PARKED: [&str; 9] = ["state", "source", "destination", "reason", "q", "since", "until", "limit", "cursor"];
+pub(super) const PARKED: [&str; 9] =
+    ["state", "source", "destination", "reason", "q", "since", "until", "limit", "cursor"];
 
 const STATES: [LeadState; 9] = [
     LeadState::Duplicate,

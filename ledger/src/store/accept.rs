@@ -44,8 +44,10 @@ pub(super) fn accept(db: &Connection, no: i64, lead: &Lead) -> Result<(), StoreE
         search,
         faults,
     ])?;
-    db.prepare_cached("INSERT INTO payload (lead, body) VALUES (?, ?) ON CONFLICT (lead) DO UPDATE SET body = excluded.body")?
-        .execute(params![no, &lead.body[..]])?;
+    db.prepare_cached(
+        "INSERT INTO payload (lead, body) VALUES (?, ?) ON CONFLICT (lead) DO UPDATE SET body = excluded.body",
+    )?
+    .execute(params![no, &lead.body[..]])?;
     Ok(())
 }
 

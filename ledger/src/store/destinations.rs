@@ -178,9 +178,8 @@ impl Store {
 
 fn destinations(db: &Connection) -> Result<BTreeMap<String, DestinationRow>, StoreError> {
     let mut all: BTreeMap<String, DestinationRow> = BTreeMap::new();
-    let mut statement = db.prepare_cached(
-        "SELECT name, delivered, last_success_at, last_error_at, last_error, pause FROM destination",
-    )?;
+    let mut statement = db
+        .prepare_cached("SELECT name, delivered, last_success_at, last_error_at, last_error, pause FROM destination")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let (error, pause): (Option<String>, Option<String>) = (row.get(4)?, row.get(5)?);

@@ -130,9 +130,10 @@ impl Lead {
             What::Fact(fact) => &**fact,
         };
         match fact {
-            Fact::Quarantined { round, reason, .. } => self.stuck_at(*round, reason),
+            Fact::Quarantined { round, reason, .. } | Fact::Parked { about: None, round, reason, .. } => {
+                self.stuck_at(*round, reason);
+            }
             Fact::Unmatched { round, .. } => self.stuck_at(*round, &ParkReason::Unmatched),
-            Fact::Parked { about: None, round, reason, .. } => self.stuck_at(*round, reason),
             Fact::Routed { round, deliveries, .. } => {
                 self.at_round(*round);
                 self.routed = self.routed.max(Some(*round));

@@ -42,7 +42,12 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn leads(&self, filter: Filter, limit: usize, cursor: Option<Cursor>) -> Result<Page<LeadSummary>, StoreError> {
+    pub async fn leads(
+        &self,
+        filter: Filter,
+        limit: usize,
+        cursor: Option<Cursor>,
+    ) -> Result<Page<LeadSummary>, StoreError> {
         self.read(move |db| {
             let (sql, values) = select(&filter, limit, cursor);
             let mut statement = db.prepare_cached(&sql)?;
@@ -205,4 +210,50 @@ fn body(db: &Connection, no: i64) -> Result<Option<Body>, StoreError> {
 fn faults(row: &Row<'_>, column: usize) -> Result<Vec<Fault>, StoreError> {
     let text: Option<String> = row.get(column)?;
     text.map_or(Ok(Vec::new()), |text| read_json(&text, "faults"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::open;
+    use super::*;
+
+    /// How SQLite would answer a query.
+    fn plan(db: &Connection, (sql, values): (String, Vec<Value>)) -> String {
+        let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a statement");
+        let steps = statement.query_map(params_from_iter(values), |row| row.get::<_, String>(3)).expect("a plan");
+        steps.collect::<Result<Vec<_>, _>>().expect("steps").join("; ")
+    }
+
+    #[test]
+    fn every_list_runs_along_an_index_in_its_own_order() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let db = open::open(dir.path()).expect("a database").writer;
+        let some = |text: &str| Some(text.to_owned());
+        let since = Some(jiff::Timestamp::UNIX_EPOCH);
+        let state = Some(LeadState::Parked);
+        let filters = [
+            Filter::default(),
+            Filter { state, ..Filter::default() },
+            Filter { source: some("addon"), ..Filter::default() },
+            Filter { destination: some("crm"), ..Filter::default() },
+            Filter { since, until: since, ..Filter::default() },
+            Filter { state, source: some("addon"), destination: some("crm"), since, ..Filter::default() },
+            Filter { q: some("ann"), ..Filter::default() },
+        ];
+        for filter in filters {
+            for cursor in [None, Some(Cursor { at: 1, no: 1 })] {
+                for (list, query) in [
+                    ("leads", select(&filter, 50, cursor)),
+                    ("parked", parked::select("SELECT p.key", &filter, 50, cursor)),
+                ] {
+                    let plan = plan(&db, query);
+                    assert!(
+                        plan.contains("USING INDEX") || plan.contains("USING COVERING INDEX"),
+                        "{list} {filter:?}: {plan}"
+                    );
+                    assert!(!plan.contains("TEMP B-TREE"), "{list} {filter:?}: {plan}");
+                }
+            }
+        }
+    }
 }

@@ -23,11 +23,11 @@ use tokio::sync::Semaphore;
 
 pub use destinations::{DestinationRow, SourceRow};
 pub use filter::{Cursor, PAGE_MAX};
+pub(crate) use fold::Story;
 pub use leads::{FoundLead, Kept};
 pub use open::OpenError;
 pub use parked::ParkedRow;
 pub use retention::Step;
-pub(crate) use fold::Story;
 pub(crate) use rows::{Acceptance, Told, What, state, state_word};
 
 /// Readers at once; further ones wait.

@@ -134,7 +134,9 @@ impl StoreError {
                 ErrorCode::DiskFull => "the disk is full",
                 ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => "the database is locked by another program",
                 ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => "the database is damaged",
-                ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied => "the database is not writable",
+                ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied => {
+                    "the database is not writable"
+                }
                 _ => "the database cannot be written",
             },
             _ => "the database cannot be written",

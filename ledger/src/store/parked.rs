@@ -54,8 +54,9 @@ pub(super) fn keep(db: &Connection, lead: i64, parked: &Parked) -> Result<(), St
 
 /// The rows of one lead by their keys, as the fold sees them.
 pub(super) fn waits(db: &Connection, lead: i64) -> Result<Vec<([u8; 16], Waits)>, StoreError> {
-    let mut statement = db
-        .prepare_cached("SELECT key, delivery, destination, route, round, at, reason FROM parked WHERE lead = ? ORDER BY key")?;
+    let mut statement = db.prepare_cached(
+        "SELECT key, delivery, destination, route, round, at, reason FROM parked WHERE lead = ? ORDER BY key",
+    )?;
     let mut rows = statement.query([lead])?;
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
@@ -84,7 +85,12 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn parked(&self, filter: Filter, limit: usize, cursor: Option<Cursor>) -> Result<Page<ParkedItem>, StoreError> {
+    pub async fn parked(
+        &self,
+        filter: Filter,
+        limit: usize,
+        cursor: Option<Cursor>,
+    ) -> Result<Page<ParkedItem>, StoreError> {
         self.read(move |db| {
             let (sql, values) = select(ITEM, &filter, limit, cursor);
             let mut statement = db.prepare_cached(&sql)?;
@@ -158,7 +164,7 @@ fn one(db: &Connection, condition: &str, value: Value) -> Result<Vec<ParkedRow>,
 }
 
 /// One more than the page, to know whether there is a next one.
-fn select(columns: &str, filter: &Filter, limit: usize, cursor: Option<Cursor>) -> (String, Vec<Value>) {
+pub(super) fn select(columns: &str, filter: &Filter, limit: usize, cursor: Option<Cursor>) -> (String, Vec<Value>) {
     let mut conditions = Conditions::default();
     conditions.lead(filter);
     conditions.text("p.destination = ?", filter.destination.as_deref());

@@ -57,7 +57,12 @@ fn record(db: &Connection, events: &[Event], parked: &[Parked]) -> Result<(), St
 }
 
 /// The row of a lead, made where there is none. Until its acceptance is told, it counts from the earliest fact.
-fn lead_row(db: &Connection, touched: &mut BTreeMap<LeadId, i64>, lead: LeadId, at: Timestamp) -> Result<i64, StoreError> {
+fn lead_row(
+    db: &Connection,
+    touched: &mut BTreeMap<LeadId, i64>,
+    lead: LeadId,
+    at: Timestamp,
+) -> Result<i64, StoreError> {
     let no = match touched.get(&lead) {
         Some(no) => *no,
         None => {

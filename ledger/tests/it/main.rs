@@ -1,4 +1,11 @@
 //! The ledger from outside: its store, its recording, its API over HTTP.
 
+mod api;
+#[cfg(feature = "failpoints")]
+mod failpoints;
 mod fixtures;
+mod harness;
+mod recorder;
+mod replay;
+mod retention;
 mod store;

@@ -45,7 +45,10 @@ fn pool() -> Vec<Telling> {
         event(10, Fact::Duplicate { lead: lead_id(1), source: "addon".to_owned() }),
         event(11, Fact::Duplicate { lead: lead_id(1), source: "addon".to_owned() }),
         event(32, Fact::Unmatched { lead: lead_id(2), round: 1, rules: "v1".to_owned() }),
-        event(33, Fact::Paused { destination: "crm".to_owned(), cause: PauseCause::Failing { error: down() }, until: None }),
+        event(
+            33,
+            Fact::Paused { destination: "crm".to_owned(), cause: PauseCause::Failing { error: down() }, until: None },
+        ),
         event(34, Fact::Resumed { destination: "crm".to_owned() }),
     ];
     let mut messages = Vec::new();
@@ -186,7 +189,8 @@ async fn a_delivered_lead_takes_at_most_2_kib_beside_its_payload() {
         store.record(events, vec![]).await.expect("recorded");
     }
     drop(store);
-    let size = usize::try_from(std::fs::metadata(dir.path().join("ledger.db")).expect("the file").len()).expect("a size");
+    let size =
+        usize::try_from(std::fs::metadata(dir.path().join("ledger.db")).expect("the file").len()).expect("a size");
     let each = size.saturating_sub(payloads) / LEADS as usize;
     assert!(each <= 2048, "{each} bytes for each lead");
 }

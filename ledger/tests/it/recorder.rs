@@ -1,0 +1,80 @@
+//! Recording from the queue: nothing is settled before it is durable, and a store that cannot be written holds nobody up.
+
+use leadrelay_ledger::api::types::{LeadSummary, Page};
+use leadrelay_shared::clock::Clock;
+use leadrelay_shared::service::State;
+use rusqlite::{Connection, TransactionBehavior};
+use serde_json::Value;
+
+use crate::fixtures::*;
+use crate::harness::Ledger;
+
+async fn leads(ledger: &Ledger) -> usize {
+    ledger.get("/api/v1/leads?limit=200").await.ok::<Page<LeadSummary>>().items.len()
+}
+
+fn blocked(ledger: &Ledger) -> Option<String> {
+    match ledger.ctx.status.parts().remove("ledger") {
+        Some(State::Blocked(reason)) => Some(reason),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn while_the_store_cannot_be_written_events_wait_and_then_it_recovers_by_itself() {
+    let ledger = Ledger::start().await;
+    let mut other = Connection::open(ledger.database()).expect("the database");
+    let held = other.transaction_with_behavior(TransactionBehavior::Immediate).expect("the lock");
+    ledger.publish(&[accepted(1, &lead(1)), accepted(2, &lead(2))], &[]).await;
+    ledger.until("it says that it is blocked", async || blocked(&ledger).is_some()).await;
+    let reason = blocked(&ledger).expect("a reason");
+    assert_eq!(reason, "history is not recorded: the database is locked by another program; it is kept in the queue");
+    assert_eq!(ledger.depth("events").await, 2);
+    let ready = ledger.request("GET", "/readyz", "", "").await;
+    assert_eq!((ready.status, &ready.json::<Value>()["parts"]["ledger"]["state"]), (503, &Value::from("blocked")));
+    // What is known can still be read.
+    assert_eq!(leads(&ledger).await, 0);
+
+    drop(held);
+    ledger
+        .until("it has recovered", async || {
+            ledger.ctx.clock.advance(std::time::Duration::from_secs(30));
+            blocked(&ledger).is_none()
+        })
+        .await;
+    ledger.recorded().await;
+    assert_eq!(leads(&ledger).await, 2);
+}
+
+#[tokio::test]
+async fn a_blocked_ledger_stops_when_asked_and_loses_nothing() {
+    let ledger = Ledger::start().await;
+    let mut other = Connection::open(ledger.database()).expect("the database");
+    let held = other.transaction_with_behavior(TransactionBehavior::Immediate).expect("the lock");
+    ledger.publish(&[accepted(1, &lead(1))], &[]).await;
+    ledger.until("it says that it is blocked", async || blocked(&ledger).is_some()).await;
+    let clock = ledger.ctx.clock.clone();
+    let dir = ledger.stop().await;
+    drop(held);
+    let ledger = Ledger::start_in(dir, clock).await;
+    ledger.recorded().await;
+    assert_eq!(leads(&ledger).await, 1);
+}
+
+#[tokio::test]
+async fn what_was_said_last_is_recorded_before_it_stops() {
+    let ledger = Ledger::with("", Clock::real()).await;
+    let events: Vec<_> = (0..1500).map(|n| accepted(1, &lead(n))).collect();
+    ledger.publish(&events, &[]).await;
+    let ledger = ledger.restart("").await;
+    assert_eq!(ledger.depth("events").await, 0);
+    let stats: Value = ledger.get("/api/v1/stats").await.ok();
+    assert_eq!(stats["leads"]["accepted"], 1500);
+}
+
+#[tokio::test]
+async fn a_second_ledger_on_the_same_files_says_why_it_ends() {
+    let ledger = Ledger::start().await;
+    let error = leadrelay_ledger::run(ledger.ctx.clone()).await.expect_err("a second one");
+    assert!(error.to_string().contains("another leadrelay has the ledger"), "{error}");
+}
