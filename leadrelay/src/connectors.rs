@@ -1,15 +1,15 @@
 //! The connectors that this program is built with: one line each.
 
-use leadrelay_connector_file::File;
-use leadrelay_connector_webhook::Webhook;
+use leadrelay_connector_file::FileConnector;
+use leadrelay_connector_webhook::WebhookConnector;
 use leadrelay_shared::config::{ConnectorInfo, Loader};
 use leadrelay_shared::worker::{ConnectorEntry, entry};
 
 /// Every connector.
 pub fn connectors() -> Vec<ConnectorEntry> {
     vec![
-        entry::<File>(),
-        entry::<Webhook>(),
+        entry::<FileConnector>(),
+        entry::<WebhookConnector>(),
     ]
 }
 

@@ -100,9 +100,18 @@ fn a_missing_secret_is_made_by_rotating() {
 #[test]
 fn secrets_that_are_not_in_a_file_are_left_to_their_owner() {
     let home = Home::with(&format!("[sources.a]\ntokens = [{{ env = 'A_TOKEN' }}]\n[sources.b]\ntokens = ['{TOKEN}']\n"));
-    insta::assert_snapshot!(home.run(&["source", "rotate", "a"]).told(), @"");
-    insta::assert_snapshot!(home.run(&["source", "rotate", "b"]).told(), @"");
-    insta::assert_snapshot!(home.run(&["source", "rotate", "c"]).told(), @"");
+    insta::assert_snapshot!(home.run(&["source", "rotate", "a"]).told(), @r##"
+error: the secret of `a` comes from the variable A_TOKEN, which is not ours to change; put a second one beside it in `tokens`, or write tokens = [{ file = "data/sources/a.token" }] and run this again
+exit code 2
+"##);
+    insta::assert_snapshot!(home.run(&["source", "rotate", "b"]).told(), @r##"
+error: the secret of `b` stands in the configuration itself; put a second one beside it in `tokens`, or write tokens = [{ file = "data/sources/b.token" }] and run this again
+exit code 2
+"##);
+    insta::assert_snapshot!(home.run(&["source", "rotate", "c"]).told(), @r##"
+error: there is no source `c`; `leadrelay source list` shows those there are
+exit code 2
+"##);
 }
 
 #[test]
@@ -110,7 +119,11 @@ fn a_list_shows_where_secrets_are_and_not_what_they_are() {
     let home = home();
     let ran = home.run(&["source", "list"]);
     assert!(!ran.told().contains(TOKEN));
-    insta::assert_snapshot!(ran.told(), @"");
+    insta::assert_snapshot!(ran.told(), @r##"
+NAME   FORMAT       SECRET                     ROUTES
+first  marketplace  state/sources/first.token  all
+exit code 0
+"##);
 }
 
 #[test]

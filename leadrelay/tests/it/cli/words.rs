@@ -39,7 +39,10 @@ fn every_shell_completes() {
 #[test]
 fn without_a_relay_the_remedy_is_told() {
     let home = Home::with("");
-    insta::assert_snapshot!(home.run(&["leads", "list"]).told(), @"");
+    insta::assert_snapshot!(home.run(&["leads", "list"]).told(), @r##"
+error: the admin token data/admin.token cannot be read: No such file or directory (os error 2); `leadrelay up` makes it, --config names another relay's configuration, and the variable LEADRELAY_TOKEN may hold the token itself
+exit code 1
+"##);
     // Port 9 is "discard": nothing that speaks HTTP is there.
     home.write("data/admin.token", "0123456789abcdef");
     let ran = home.run(&["leads", "list", "--address", "127.0.0.1:9"]);
