@@ -19,7 +19,7 @@ use crate::cli::{Call, Failure};
 const ANSWER_MAX: usize = 32 << 20;
 
 /// Items on one page where all of them are wanted.
-const PAGE: usize = 500;
+const PAGE: usize = 200;
 
 /// Which relay a command speaks to.
 #[derive(Clone, Debug, Default, Args)]
@@ -149,6 +149,17 @@ impl Api {
         }
         let page: Page<ParkedItem> = self.get(&["parked"], &beginning(id)).await?;
         only(id, "parked item", page.items.into_iter().flat_map(|p| [p.id, p.lead.to_string()]))
+    }
+
+    /// The id that begins with `id`, of what is parked or of any lead.
+    pub(crate) async fn any_id(&self, id: &str) -> Result<String, Failure> {
+        if is_whole(id) {
+            return Ok(id.to_owned());
+        }
+        let parked: Page<ParkedItem> = self.get(&["parked"], &beginning(id)).await?;
+        let leads: Page<LeadSummary> = self.get(&["leads"], &beginning(id)).await?;
+        let parked = parked.items.into_iter().map(|p| p.id);
+        only(id, "lead or parked item", parked.chain(leads.items.iter().map(|l| l.id.to_string())))
     }
 
     /// How many parked items match.

@@ -140,7 +140,7 @@ pub(crate) fn moment(at: Timestamp) -> String {
 }
 
 /// The beginning of an id: enough to tell and to type.
-pub(crate) fn short(id: impl ToString) -> String {
+pub(crate) fn short(id: &impl ToString) -> String {
     id.to_string().chars().take(8).collect()
 }
 
@@ -156,7 +156,11 @@ mod tests {
     #[test]
     fn columns_are_aligned_and_strangers_cannot_move_the_cursor() {
         let rows = [["a".to_owned(), "red \u{1b}[31m\nand more".to_owned()], ["longer".to_owned(), String::new()]];
-        insta::assert_snapshot!(table(["ID", "NAME"], &rows), @"");
+        insta::assert_snapshot!(table(["ID", "NAME"], &rows), @r##"
+ID      NAME
+a       red �[31m and more
+longer
+"##);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use clap_complete::Shell;
 
 use crate::cli::{Call, Cli, Done};
 
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Copy, Debug, clap::Args)]
 pub(crate) struct Args {
     /// The shell that completes.
     shell: Shell,

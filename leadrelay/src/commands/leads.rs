@@ -73,7 +73,7 @@ fn list(output: Output, page: &Page<LeadSummary>) {
     let now = Clock::real().now();
     let row = |lead: &LeadSummary| {
         [
-            short(lead.id),
+            short(&lead.id),
             name_of(lead.state),
             relative(now, lead.received_at),
             lead.source.clone(),
@@ -150,10 +150,9 @@ fn marks(lead: &LeadSummary) -> String {
 fn delivery(output: Output, delivery: &DeliverySummary) {
     let now = Clock::real().now();
     let mut told = format!("{}, {}", name_of(delivery.state), attempts(delivery.attempts));
-    if let Some(receipt) = &delivery.receipt {
-        if let Some(record) = receipt.link.as_ref().or(receipt.record.as_ref()) {
-            told.push_str(&format!(", {record}"));
-        }
+    let receipt = delivery.receipt.as_ref();
+    if let Some(record) = receipt.and_then(|r| r.link.as_ref().or(r.record.as_ref())) {
+        told.push_str(&format!(", {record}"));
     }
     if delivery.state != LeadState::Delivered {
         if let Some(reason) = &delivery.parked {

@@ -120,7 +120,7 @@ fn list(output: Output, page: &Page<ParkedItem>) {
         [
             short(&item.id),
             relative(now, item.at),
-            short(item.lead),
+            short(&item.lead),
             item.source.clone(),
             item.destination.clone().unwrap_or_default(),
             item.reason.kind().to_owned(),

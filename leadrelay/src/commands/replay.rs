@@ -67,7 +67,7 @@ async fn agreed(api: &Api, filter: &Filter, yes: bool) -> Result<bool, Failure> 
 async fn whole(api: &Api, ids: &[String]) -> Result<Vec<String>, Failure> {
     let mut all = Vec::with_capacity(ids.len());
     for id in ids {
-        all.push(api.parked_id(id).await?);
+        all.push(api.any_id(id).await?);
     }
     Ok(all)
 }

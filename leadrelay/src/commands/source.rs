@@ -1,7 +1,7 @@
 //! `leadrelay source add|rotate|url|list`: who may send leads.
 
 use clap::{Args as ClapArgs, Subcommand};
-use leadrelay_shared::config::{Loaded, Origin, SourceConfig};
+use leadrelay_shared::config::{Loaded, Origin, Secret, SourceConfig};
 use leadrelay_shared::lead::Format;
 use serde_json::json;
 
@@ -139,7 +139,7 @@ pub(crate) fn public_url(loaded: &Loaded, source: &str) -> Result<String, Failur
 
 /// The URL of a source at `base`.
 pub(crate) fn url_at(loaded: &Loaded, source: &str, base: &str) -> Result<String, Failure> {
-    let token = loaded.config.sources.get(source).and_then(|s| s.tokens.iter().flat_map(|t| t.lines()).next());
+    let token = loaded.config.sources.get(source).and_then(|s| s.tokens.iter().flat_map(Secret::lines).next());
     let token = token.ok_or_else(|| Failure::Usage(format!("source `{source}` has no token; see `leadrelay check`")))?;
     Ok(format!("{}/v1/leads/{source}/{token}", base.trim_end_matches('/')))
 }
@@ -179,6 +179,6 @@ fn secret(source: &SourceConfig) -> String {
             Origin::File(path) => path.display().to_string(),
         })
         .collect();
-    let rotating = source.tokens.iter().flat_map(|t| t.lines()).count() > 1;
+    let rotating = source.tokens.iter().flat_map(Secret::lines).count() > 1;
     format!("{}{}", places.join(", "), if rotating { " (two, while rotating)" } else { "" })
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 use leadrelay_router::{Explanation, Outcome, RouteExplanation, Rules, explain};
 use leadrelay_shared::clock::Clock;
-use leadrelay_shared::config::{ConfigError, Loaded, TooLong};
+use leadrelay_shared::config::{ConfigError, Loaded, TooLong, nearest};
 use leadrelay_shared::delivery::Record;
 use leadrelay_shared::fields::Note;
 use leadrelay_shared::id::LeadId;
@@ -80,7 +80,10 @@ pub(crate) fn only_source(loaded: &Loaded, named: Option<String>) -> Result<Stri
         Some(name) if sources.is_empty() => {
             Err(Failure::Usage(format!("there is no source `{name}`; `leadrelay source add {name}` adds it")))
         }
-        Some(name) => Err(Failure::Usage(format!("there is no source `{name}`; there are {}", names()))),
+        Some(name) => Err(Failure::Usage(match nearest(&name, sources.keys().map(String::as_str)) {
+            Some(right) => format!("there is no source `{name}`; did you mean `{right}`?"),
+            None => format!("there is no source `{name}`, only {}", names()),
+        })),
         None => match sources.keys().next() {
             Some(only) if sources.len() == 1 => Ok(only.clone()),
             Some(_) => Err(Failure::Usage(format!("name the source with --source: {}", names()))),

@@ -2,7 +2,7 @@
 //! documents, the shape of the workspace.
 
 mod architecture;
-// mod cli;
+mod cli;
 mod documents;
 mod e2e;
 mod process;

@@ -31,7 +31,7 @@ pub struct Loaded {
 impl Loaded {
     /// A path of the configuration, made absolute or relative to the working directory.
     pub fn path(&self, path: &Path) -> PathBuf {
-        self.base_dir.join(path)
+        below(&self.base_dir, path)
     }
 
     /// The data directory.
@@ -77,6 +77,11 @@ impl Reading {
         mistakes.dedup();
         Err(ConfigError { file: Some(loaded.file), mistakes })
     }
+}
+
+/// `path` as seen from `base_dir`, without a `./` that nobody wrote.
+pub(super) fn below(base_dir: &Path, path: &Path) -> PathBuf {
+    if base_dir == Path::new(".") { path.to_owned() } else { base_dir.join(path) }
 }
 
 impl Loader {
@@ -214,7 +219,16 @@ fn syntax(text: &str, error: &toml::de::Error) -> Mistake {
 fn fetch_secrets(value: &mut Value, key: &str, base_dir: &Path, mistakes: &mut Vec<Mistake>) {
     match secret::resolve(value, base_dir) {
         Some(Ok(resolved)) => *value = resolved,
-        Some(Err(reason)) => mistakes.push(Mistake::new(key, reason)),
+        Some(Err(reason)) => {
+            let of_source = key.strip_prefix("sources.").and_then(|rest| rest.split_once(".tokens"));
+            let mistake = Mistake::new(key, reason);
+            mistakes.push(match of_source {
+                Some((name, _)) if value.get("file").is_some() => {
+                    mistake.remedy(format!("`leadrelay source rotate {name}` makes one"))
+                }
+                _ => mistake,
+            });
+        }
         None => match value {
             Value::Object(table) => {
                 for (name, below) in table {

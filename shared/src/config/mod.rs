@@ -80,13 +80,14 @@ impl Default for Config {
 pub struct LogConfig {
     /// `human` or `json`; by default human on a terminal and JSON elsewhere.
     pub format: Option<LogFormat>,
-    /// What is logged, as `level` or `target=level,..`. The variable LEADRELAY_LOG wins.
+    /// What is logged: a level (`error`, `warn`, `info`, `debug`, `trace`), or `target=level,..`. The variable
+    /// LEADRELAY_LOG wins.
     pub filter: String,
 }
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { format: None, filter: "info".into() }
+        Self { format: None, filter: "info,actix_server=warn".into() }
     }
 }
 

@@ -87,10 +87,10 @@ fn destination_schema(connector: &ConnectorInfo) -> Value {
     }
     for part in ["properties", "$defs"] {
         let own = connector.schema.get(part).and_then(Value::as_object);
-        if let (Some(own), Some(all)) = (own, all.as_object_mut()) {
-            if let Some(all) = all.entry(part).or_insert_with(|| json!({})).as_object_mut() {
-                all.extend(own.clone());
-            }
+        if let (Some(own), Some(all)) = (own, all.as_object_mut())
+            && let Some(all) = all.entry(part).or_insert_with(|| json!({})).as_object_mut()
+        {
+            all.extend(own.clone());
         }
     }
     let own = connector.schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();

@@ -34,7 +34,7 @@ fn is_http_url(text: &str) -> bool {
 fn told(schema: &Value, error: &ValidationError<'_>, prefix: &str) -> Vec<Mistake> {
     let mut key = prefix.to_owned();
     let mut node = schema;
-    for step in error.instance_path().iter() {
+    for step in error.instance_path() {
         match step {
             LocationSegment::Property(name) => {
                 key = join(&key, &name);

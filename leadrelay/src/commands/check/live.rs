@@ -116,7 +116,12 @@ mod tests {
             .into_iter()
             .map(|m| format!("{}: {}; {}", m.key, m.reason, m.remedy.unwrap_or_default()))
             .collect();
-        insta::assert_snapshot!(told.join("\n"), @"");
+        insta::assert_snapshot!(told.join("\n"), @r##"
+routes[3].fields.lastname: is longer than the 5 characters of the field; 
+routes[3].fields.lastnam: `crm` has no such field; did you mean `lastname`?
+routes[3].fields.createdon: `crm` does not let it be set; leave it out
+routes[3].fields: `crm` refuses a record without `subject`; give `subject` a value
+"##);
         assert!(unfit(0, &route, &Fields::any()).is_empty());
     }
 }

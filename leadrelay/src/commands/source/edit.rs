@@ -29,6 +29,13 @@ pub(super) fn add(place: &Place, name: &str, format: FormatName) -> Result<(), F
     }
     let mut document = open(place)?;
     let reference = format!("{}/sources/{name}.token", data_dir(&document));
+    let mut table = table(&reference, format);
+    if !document.contains_key("sources") {
+        // It comes last, and so after the comments at the end.
+        let end = document.trailing().as_str().unwrap_or_default().to_owned();
+        table.decor_mut().set_prefix(format!("{end}\n"));
+        document.set_trailing("");
+    }
     let sources = document.entry("sources").or_insert_with(|| {
         let mut sources = Table::new();
         sources.set_implicit(true);
@@ -40,7 +47,7 @@ pub(super) fn add(place: &Place, name: &str, format: FormatName) -> Result<(), F
     if sources.contains_key(name) {
         return Err(Failure::Usage(format!("there is a source `{name}` already; `leadrelay source url {name}` prints its URL")));
     }
-    sources.insert(name, Item::Table(table(&reference, format)));
+    sources.insert(name, Item::Table(table));
     let file = place.base_dir().join(&reference);
     if file.exists() {
         return Err(Failure::Usage(format!("{} is there already, of a source that was; remove it first", file.display())));

@@ -1,6 +1,6 @@
 //! What the end-to-end tests share.
 
-pub mod partner;
-pub mod poster;
-pub mod process;
-pub mod world;
+pub(crate) mod partner;
+pub(crate) mod poster;
+pub(crate) mod process;
+pub(crate) mod world;

@@ -6,40 +6,40 @@ use leadrelay_testkit::{Plan, Receiver, Server};
 use serde_json::Value;
 
 /// A receiver and the port before it.
-pub struct Partner {
-    pub server: Server,
-    pub world: Receiver,
+pub(crate) struct Partner {
+    pub(crate) server: Server,
+    pub(crate) world: Receiver,
 }
 
 impl Partner {
     /// Opens a port on loopback.
-    pub async fn start(secret: &str) -> Self {
+    pub(crate) async fn start(secret: &str) -> Self {
         let world = Receiver::new(secret);
         Self { server: Server::start(world.clone()).await, world }
     }
 
     /// Where it is to be reached.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("{}/leads", self.server.url())
     }
 
     /// Breaks what comes from now on by this plan.
-    pub fn plan(&self, plan: Plan) {
+    pub(crate) fn plan(&self, plan: Plan) {
         self.server.plan(plan);
     }
 
     /// Whether a record came under this `webhook-id`.
-    pub fn has(&self, id: &str) -> bool {
+    pub(crate) fn has(&self, id: &str) -> bool {
         self.world.record(id).is_some()
     }
 
     /// Under how many ids records came.
-    pub fn distinct(&self) -> usize {
+    pub(crate) fn distinct(&self) -> usize {
         self.world.ids()
     }
 
     /// The `webhook-id`s under which each lead came.
-    pub fn ids_by_lead(&self) -> BTreeMap<String, BTreeSet<String>> {
+    pub(crate) fn ids_by_lead(&self) -> BTreeMap<String, BTreeSet<String>> {
         let mut leads = BTreeMap::<String, BTreeSet<String>>::new();
         for (id, record) in self.world.records() {
             let body: Value = serde_json::from_slice(&record.body).expect("a record is JSON");

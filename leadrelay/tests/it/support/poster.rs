@@ -11,31 +11,29 @@ use tokio::task::JoinSet;
 
 /// Where leads are posted.
 #[derive(Clone, Debug)]
-pub struct Door {
-    pub address: SocketAddr,
+pub(crate) struct Door {
+    pub(crate) address: SocketAddr,
     /// `/v1/leads/<source>/<token>`
-    pub path: String,
+    pub(crate) path: String,
 }
 
 /// One answer.
 #[derive(Clone, Debug)]
-pub struct Answer {
-    /// The number of the lead.
-    pub n: u64,
-    pub status: u16,
-    pub body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: String,
 }
 
 impl Answer {
     /// The lead's id, where the answer tells one.
-    pub fn id(&self) -> Option<String> {
+    pub(crate) fn id(&self) -> Option<String> {
         let answer: serde_json::Value = serde_json::from_str(&self.body).ok()?;
         answer["id"].as_str().map(str::to_owned)
     }
 }
 
 /// Posts leads `range`, each once, over so many connections. Ends early when the door closes; what was answered is told.
-pub async fn post(door: &Door, connections: usize, range: Range<u64>, body: fn(u64) -> String) -> Vec<Answer> {
+pub(crate) async fn post(door: &Door, connections: usize, range: Range<u64>, body: fn(u64) -> String) -> Vec<Answer> {
     let next = Arc::new(AtomicU64::new(range.start));
     let mut tasks = JoinSet::new();
     for _ in 0..connections {
@@ -73,7 +71,7 @@ async fn one_connection(
         );
         stream.get_mut().write_all([head.as_bytes(), body.as_bytes()].concat().as_slice()).await?;
         let (status, body) = answer(&mut stream).await?;
-        answers.push(Answer { n, status, body });
+        answers.push(Answer { status, body });
     }
 }
 

@@ -13,16 +13,16 @@ use super::poster::Door;
 use super::world::PATIENCE;
 
 /// A running relay.
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
     lines: watch::Receiver<Vec<String>>,
     /// Everything that it wrote, on either stream.
-    pub output: Arc<Mutex<String>>,
+    pub(crate) output: Arc<Mutex<String>>,
 }
 
 impl Process {
     /// Starts `leadrelay up` on the configuration in `dir`, with these variables.
-    pub fn start(dir: &Path, variables: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(dir: &Path, variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_leadrelay"))
             .args(["up", "--config"])
             .arg(dir.join("leadrelay.toml"))
@@ -52,12 +52,12 @@ impl Process {
     }
 
     /// Waits until it has said this.
-    pub async fn said(&mut self, text: &str) {
+    pub(crate) async fn said(&mut self, text: &str) {
         self.find(text, |line| line.contains(text).then_some(())).await;
     }
 
     /// Waits for what follows this at the beginning of a line.
-    pub async fn line(&mut self, beginning: &str) -> String {
+    pub(crate) async fn line(&mut self, beginning: &str) -> String {
         self.find(beginning, |line| line.strip_prefix(beginning).map(|rest| rest.trim().to_owned())).await
     }
 
@@ -69,18 +69,18 @@ impl Process {
     }
 
     /// Where it takes leads for source `addon`.
-    pub async fn door(&mut self) -> Door {
+    pub(crate) async fn door(&mut self) -> Door {
         let address = self.address("listening for leads at").await;
         Door { address, path: format!("/v1/leads/addon/{}", super::world::TOKEN) }
     }
 
     /// Where its admin API is.
-    pub async fn admin(&mut self) -> SocketAddr {
+    pub(crate) async fn admin(&mut self) -> SocketAddr {
         self.address("listening for operators at").await
     }
 
     /// Sends a signal.
-    pub fn signal(&self, signal: libc::c_int) {
+    pub(crate) fn signal(&self, signal: libc::c_int) {
         let pid = i32::try_from(self.child.id().expect("it runs")).expect("a process id");
         // Sound: `kill` takes two numbers, and the process is a child of ours that has not been waited for.
         #[expect(unsafe_code, reason = "the standard library sends no signal but SIGKILL")]
@@ -89,7 +89,7 @@ impl Process {
     }
 
     /// Waits until it ends.
-    pub async fn ended(&mut self) -> ExitStatus {
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
         tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").expect("and can be waited for")
     }
 }

@@ -14,30 +14,30 @@ use tempfile::TempDir;
 
 use super::partner::Partner;
 
-pub const TOKEN: &str = "test-token-0123456789abcdef";
-pub const ADMIN: &str = "admin-token-0123456789abcdef";
-pub const SECRET: &str = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
+pub(crate) const TOKEN: &str = "test-token-0123456789abcdef";
+pub(crate) const ADMIN: &str = "admin-token-0123456789abcdef";
+pub(crate) const SECRET: &str = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
 
 /// How long anything may take before a test fails: far more than it needs on a slow machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a test looks at.
-pub struct World {
-    pub relay: Relay,
-    pub receiver: Partner,
-    pub clock: Clock,
-    pub dir: TempDir,
+pub(crate) struct World {
+    pub(crate) relay: Relay,
+    pub(crate) receiver: Partner,
+    pub(crate) clock: Clock,
+    pub(crate) dir: TempDir,
     http: reqwest::Client,
 }
 
 /// Runs a test in a world with one source `addon`, the webhook destination `partner` and what `more` adds to the
 /// configuration; then drains, and fails if anything is left in a queue.
-pub async fn run(more: &str, test: impl AsyncFnOnce(&mut World)) {
+pub(crate) async fn run(more: &str, test: impl AsyncFnOnce(&mut World)) {
     run_with(Clock::real(), more, test).await;
 }
 
 /// The same, at a time that the test moves.
-pub async fn run_with(clock: Clock, more: &str, test: impl AsyncFnOnce(&mut World)) {
+pub(crate) async fn run_with(clock: Clock, more: &str, test: impl AsyncFnOnce(&mut World)) {
     let receiver = Partner::start(SECRET).await;
     let dir = directory(&receiver.url(), more);
     let relay = start(dir.path(), clock.clone()).await;
@@ -48,12 +48,12 @@ pub async fn run_with(clock: Clock, more: &str, test: impl AsyncFnOnce(&mut Worl
 }
 
 /// A directory with a configuration in it: source `addon`, destination `partner` at `url`, and `more`.
-pub fn directory(url: &str, more: &str) -> TempDir {
+pub(crate) fn directory(url: &str, more: &str) -> TempDir {
     directory_with(url, TOKEN, ADMIN, SECRET, more)
 }
 
 /// The same, with these secrets.
-pub fn directory_with(url: &str, token: &str, admin: &str, secret: &str, more: &str) -> TempDir {
+pub(crate) fn directory_with(url: &str, token: &str, admin: &str, secret: &str, more: &str) -> TempDir {
     let dir = tempfile::tempdir().expect("a directory");
     let config = format!(
         r#"
@@ -81,7 +81,7 @@ max_delay = "200ms"
 }
 
 /// A route that sends everything to `partner`.
-pub const ALL_TO_PARTNER: &str = "[[routes]]\nname = \"all\"\nto = \"partner\"\n";
+pub(crate) const ALL_TO_PARTNER: &str = "[[routes]]\nname = \"all\"\nto = \"partner\"\n";
 
 async fn start(dir: &Path, clock: Clock) -> Relay {
     let relay = Relay::start(load(dir), clock).await.expect("a relay");
@@ -89,7 +89,7 @@ async fn start(dir: &Path, clock: Clock) -> Relay {
     relay
 }
 
-pub fn load(dir: &Path) -> Loaded {
+pub(crate) fn load(dir: &Path) -> Loaded {
     Loader { connectors: leadrelay::connectors::infos(), all_connectors: true }
         .load(&dir.join("leadrelay.toml"))
         .unwrap_or_else(|e| panic!("{e}"))
@@ -97,21 +97,21 @@ pub fn load(dir: &Path) -> Loaded {
 
 /// The tests' own HTTP client, for loopback.
 #[expect(clippy::disallowed_methods, reason = "the tests' own client, for loopback")]
-pub fn client() -> reqwest::Client {
+pub(crate) fn client() -> reqwest::Client {
     // Fails when the process has chosen a provider already, and that is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client")
 }
 
 /// Sends a request; the status, and the answer where it is JSON.
-pub async fn send(request: reqwest::RequestBuilder) -> (u16, Value) {
+pub(crate) async fn send(request: reqwest::RequestBuilder) -> (u16, Value) {
     let answer = request.send().await.expect("an answer");
     let status = answer.status().as_u16();
     (status, serde_json::from_slice(&answer.bytes().await.expect("a body")).unwrap_or_default())
 }
 
 /// Waits until something holds.
-pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let done = tokio::time::timeout(PATIENCE, async {
         while !holds().await {
             turn().await;
@@ -121,7 +121,7 @@ pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 }
 
 /// Fails when the queue of a relay that has ended holds anything that is not the ledger's to read later.
-pub async fn assert_drained(dir: &Path) {
+pub(crate) async fn assert_drained(dir: &Path) {
     let settings = embedded::Settings { dir: dir.join("data/queue"), max_size: u64::MAX, min_free: 0 };
     let queue = Queue::embedded(settings, Clock::real()).expect("the queue opens");
     let topics = queue.stats().await.expect("stats");
@@ -132,21 +132,21 @@ pub async fn assert_drained(dir: &Path) {
 
 impl World {
     /// Posts a body as source `addon`, and gives the status and the answer.
-    pub async fn post(&self, body: impl Into<String>) -> (u16, Value) {
+    pub(crate) async fn post(&self, body: impl Into<String>) -> (u16, Value) {
         let address = self.relay.ctx.status.address("ingest").await;
         let url = format!("http://{address}/v1/leads/addon/{TOKEN}");
         send(self.http.post(url).body(body.into())).await
     }
 
     /// Posts a lead that must be accepted, and gives its id.
-    pub async fn accepted(&self, body: impl Into<String>) -> String {
+    pub(crate) async fn accepted(&self, body: impl Into<String>) -> String {
         let (status, answer) = self.post(body).await;
         assert_eq!(status, 202, "{answer}");
         answer["id"].as_str().expect("an id").to_owned()
     }
 
     /// Asks the admin API.
-    pub async fn api(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+    pub(crate) async fn api(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
         let address = self.relay.ctx.status.address("admin").await;
         let method = method.parse().expect("a method");
         let request = self.http.request(method, format!("http://{address}{path}")).bearer_auth(ADMIN);
@@ -158,12 +158,12 @@ impl World {
     }
 
     /// A page as text, without a token.
-    pub async fn text(&self, url: &str) -> String {
+    pub(crate) async fn text(&self, url: &str) -> String {
         self.http.get(url).send().await.expect("an answer").text().await.expect("text")
     }
 
     /// Waits until the lead is in this state, and gives it with its story.
-    pub async fn until(&self, id: &str, state: &str) -> Value {
+    pub(crate) async fn until(&self, id: &str, state: &str) -> Value {
         let path = format!("/api/v1/leads/{id}");
         let mut last = Value::Null;
         let found = tokio::time::timeout(PATIENCE, async {
@@ -180,12 +180,12 @@ impl World {
     }
 
     /// Waits until something holds.
-    pub async fn eventually(&self, what: &str, mut holds: impl AsyncFnMut(&Self) -> bool) {
+    pub(crate) async fn eventually(&self, what: &str, mut holds: impl AsyncFnMut(&Self) -> bool) {
         eventually(what, async || holds(self).await).await;
     }
 
     /// Stops the relay at once, with whatever it has in flight, and starts it again on the same directory.
-    pub async fn restart(&mut self) {
+    pub(crate) async fn restart(&mut self) {
         self.relay.stop_now();
         // Its services may say that they were cut short; that is what this is about.
         let _ = self.relay.drain().await;
@@ -193,7 +193,7 @@ impl World {
     }
 
     /// The id that the delivery of `lead` to `destination` has.
-    pub fn delivery(lead: &str, destination: &str) -> String {
+    pub(crate) fn delivery(lead: &str, destination: &str) -> String {
         DeliveryId::of(lead.parse().expect("an id"), destination).to_string()
     }
 
@@ -217,6 +217,6 @@ impl World {
 }
 
 /// Lets others work before something is looked at again: the state of another task's store has no signal.
-pub async fn turn() {
+pub(crate) async fn turn() {
     tokio::time::sleep(Duration::from_millis(5)).await;
 }
