@@ -1,18 +1,39 @@
 //! Accepts: HTTPS in, a lead on the queue, and only then a 202.
+//!
+//! `POST /v1/leads/{source}/{token}`, or `POST /v1/leads/{source}` with the token as `Authorization: Bearer` or
+//! `X-Api-Key`. A request publishes exactly one message, so acceptance is all or nothing, and a success means that the
+//! queue has confirmed it. Marketplaces do not send again, so a body that is not a lead is kept too (quarantined) unless
+//! its source says `refuse`.
+//!
+//! Limits of the HTTP library that hold beside the configured ones: 96 headers and 128 KiB for a request's head (this
+//! crate allows 16 KiB, see [`HEAD_MAX`]), 16 pipelined requests, one second to read on after an early refusal.
 
-use leadrelay_shared::config::{Loaded, Mistake};
-use leadrelay_shared::service::{Ctx, RunError};
+mod accept;
+mod body;
+mod check;
+mod door;
+mod identify;
+mod limit;
+mod problem;
+mod recent;
+mod server;
+mod tls;
+mod tokens;
+mod watch;
+
+use leadrelay_shared::service::{Ctx, RunError, State};
+
+pub use check::check;
+pub use identify::HEAD_MAX;
+
+/// This part's name in the process's status.
+pub const PART: &str = "ingest";
 
 /// Serves the public door until the service is stopped.
 ///
 /// # Errors
-/// When it cannot listen, or its TLS files cannot be read.
+/// When it cannot listen, or its schemas or TLS files cannot be read.
 pub async fn run(ctx: Ctx) -> Result<(), RunError> {
-    ctx.stop.draining().await;
-    Ok(())
-}
-
-/// What is wrong with the parts of the configuration that only ingest can judge: schemas, certificates.
-pub fn check(_loaded: &Loaded) -> Vec<Mistake> {
-    Vec::new()
+    ctx.status.set(PART, State::Starting);
+    server::serve(ctx).await
 }

@@ -1,3 +1,7 @@
-//! The command line.
+//! The program: everything is in the library, so that tests can call it.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    leadrelay::cli::main()
+}

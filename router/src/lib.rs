@@ -1,16 +1,20 @@
 //! Routes: a lead in, one delivery for each destination out.
+//!
+//! [`Rules`] are compiled once and applied to one lead at a time, pure, bounded, and without a word of the lead in any
+//! failure. [`run`] is the plumbing around them, [`explain`] shows a person what they would do.
 
+mod check;
+mod country;
+mod explain;
+mod filters;
+mod outcome;
+mod route;
 mod rules;
+mod run;
+mod scope;
+mod template;
+mod value;
 
-use leadrelay_shared::service::{Ctx, RunError};
-
+pub use explain::{Explanation, Outcome, RouteExplanation, explain};
 pub use rules::{Routing, Rules};
-
-/// Routes leads until the service is stopped.
-///
-/// # Errors
-/// When the rules cannot be compiled or the queue is closed.
-pub async fn run(ctx: Ctx) -> Result<(), RunError> {
-    ctx.stop.draining().await;
-    Ok(())
-}
+pub use run::run;

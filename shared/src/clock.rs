@@ -56,10 +56,15 @@ impl Clock {
 
     /// Waits until `duration` has passed on the monotonic reading.
     pub async fn sleep(&self, duration: Duration) {
+        self.sleep_until(self.monotonic() + duration).await;
+    }
+
+    /// Waits until the monotonic reading is at `until`. Unlike `sleep`, it cannot miss a move that came after its caller
+    /// looked at the clock.
+    pub async fn sleep_until(&self, until: Duration) {
         match &self.0 {
-            Kind::Real { .. } => tokio::time::sleep(duration).await,
+            Kind::Real { started } => tokio::time::sleep(until.saturating_sub(started.elapsed())).await,
             Kind::Manual(reading) => {
-                let until = reading.borrow().monotonic + duration;
                 // Fails only when the sender is gone, and `self` holds it.
                 let _ = reading.subscribe().wait_for(|r| r.monotonic >= until).await;
             }

@@ -1,1 +1,9 @@
-//! Delivers to a folder: one JSON file for each delivery.
+#![doc = include_str!("../README.md")]
+
+mod connector;
+mod error;
+mod settings;
+mod write;
+
+pub use connector::FileConnector;
+pub use settings::Settings;

@@ -1,1 +1,20 @@
 //! Simulated receivers, fault plans and the conformance suite.
+//!
+//! A simulated CRM is a plain struct, and HTTP is a thin face before it ([`Server`]): a test asserts on what is in the
+//! world, not on which calls were made. A [`Plan`] breaks the face on purpose, before or after the effect, because a lost
+//! answer is where duplicates are born.
+
+pub mod conformance;
+mod fault;
+mod folder;
+mod partner;
+mod receiver;
+pub mod samples;
+mod server;
+mod socket;
+
+pub use fault::{Fault, How, Plan};
+pub use folder::Folder;
+pub use partner::Partner;
+pub use receiver::{Receiver, Record};
+pub use server::{Server, Simulated};

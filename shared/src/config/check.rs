@@ -2,26 +2,37 @@
 
 use std::collections::BTreeMap;
 
-use super::{Config, DestinationConfig, Mistake, SourceConfig};
-use crate::judge::DEPTH_MAX;
+use serde_json::Value;
+
+use super::{Config, DestinationConfig, Mistake, RouteConfig, SourceConfig};
 
 /// The shortest token that a source may have. Shorter ones can be guessed.
 const TOKEN_MIN: usize = 16;
 
-/// Every mistake between the parts of a configuration that is sound part by part.
-pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
+/// The largest `max_body`: a body is held in memory several times over while it is judged.
+const MAX_BODY: u64 = 16 << 20;
+
+/// Every mistake between the parts of a configuration that are sound part by part. `root` is the whole file: a name in it
+/// exists even where what it names is not sound.
+pub(super) fn mistakes(config: &Config, root: &Value) -> Vec<Mistake> {
     let mut found = Vec::new();
     if config.queue.url != "embedded" {
-        found.push(Mistake::new("queue.url", "this leadrelay has the embedded queue alone").remedy("write \"embedded\""));
+        found.push(Mistake::new("queue.url", "must be \"embedded\": this leadrelay has no other queue"));
     }
-    if config.ingest.listen == config.admin.listen && config.ingest.listen.port() != 0 {
-        found.push(Mistake::new("admin.listen", "is the same address as ingest.listen").remedy("give it a port of its own"));
+    let given = |section: &str| root.get(section).and_then(|s| s.get("listen")).is_some();
+    if config.ingest.listen == config.admin.listen
+        && config.ingest.listen.port() != 0
+        && (given("ingest") || given("admin"))
+    {
+        found.push(
+            Mistake::new("admin.listen", "is the same address as ingest.listen").remedy("give it a port of its own"),
+        );
     }
-    if config.ingest.max_body.0 == 0 || config.ingest.max_body.0 > 16 << 20 {
+    if !(1..=MAX_BODY).contains(&config.ingest.max_body.0) {
         found.push(Mistake::new("ingest.max_body", "must be between 1 byte and 16MiB"));
     }
-    if !(1..=DEPTH_MAX).contains(&config.ingest.max_depth) {
-        found.push(Mistake::new("ingest.max_depth", format!("must be between 1 and {DEPTH_MAX}")));
+    if config.ingest.read_timeout.0.is_zero() {
+        found.push(Mistake::new("ingest.read_timeout", "must be longer than nothing"));
     }
     for (name, source) in &config.sources {
         source_mistakes(&format!("sources.{name}"), name, source, &mut found);
@@ -29,7 +40,7 @@ pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
     for (name, destination) in &config.destinations {
         destination_mistakes(&format!("destinations.{name}"), name, destination, &mut found);
     }
-    routes(config, &mut found);
+    routes(&config.routes, root, &mut found);
     found
 }
 
@@ -38,35 +49,36 @@ fn source_mistakes(key: &str, name: &str, source: &SourceConfig, found: &mut Vec
     let tokens: Vec<&str> = source.tokens.iter().flat_map(super::Secret::lines).collect();
     if !(1..=2).contains(&tokens.len()) {
         let reason = format!("a source has one token, or two while rotating; here are {}", tokens.len());
-        found.push(Mistake::new(format!("{key}.tokens"), reason));
+        found.push(Mistake::new(format!("{key}.tokens"), reason).remedy(token_remedy(name)));
     }
     if tokens.iter().any(|t| t.len() < TOKEN_MIN) {
         let reason = format!("a token has at least {TOKEN_MIN} characters");
-        found.push(Mistake::new(format!("{key}.tokens"), reason).remedy(format!("`leadrelay source rotate {name}` makes one")));
+        found.push(Mistake::new(format!("{key}.tokens"), reason).remedy(token_remedy(name)));
     }
     let url_safe = |c: char| c.is_ascii_alphanumeric() || "-_.~".contains(c);
     if tokens.iter().any(|t| !t.chars().all(url_safe)) {
-        found.push(Mistake::new(format!("{key}.tokens"), "a token is part of a URL: letters, digits and - _ . ~ alone"));
+        found
+            .push(Mistake::new(format!("{key}.tokens"), "a token is part of a URL: letters, digits and - _ . ~ alone"));
     }
-    if source.rate_limit == Some(0) {
-        found.push(Mistake::new(format!("{key}.rate_limit"), "must be at least 1"));
-    }
+}
+
+fn token_remedy(name: &str) -> String {
+    format!(
+        "write tokens = [{{ file = \"data/sources/{name}.token\" }}], and `leadrelay source rotate {name}` makes one"
+    )
 }
 
 fn destination_mistakes(key: &str, name: &str, destination: &DestinationConfig, found: &mut Vec<Mistake>) {
     name_mistake(key, name, found);
     let common = &destination.common;
-    if !(1..=1000).contains(&common.concurrency) {
-        found.push(Mistake::new(format!("{key}.concurrency"), "must be between 1 and 1000"));
-    }
     if common.timeout.0.is_zero() || common.timeout > super::Span::secs(120) {
         found.push(Mistake::new(format!("{key}.timeout"), "must be between 1ms and 120s"));
     }
     if common.retry.first_delay > common.retry.max_delay {
         found.push(Mistake::new(format!("{key}.retry.first_delay"), "is longer than max_delay"));
     }
-    if common.retry.pause_after == 0 {
-        found.push(Mistake::new(format!("{key}.retry.pause_after"), "must be at least 1"));
+    if common.retry.max_delay.0.is_zero() {
+        found.push(Mistake::new(format!("{key}.retry.max_delay"), "must be longer than nothing"));
     }
 }
 
@@ -78,24 +90,33 @@ fn name_mistake(key: &str, name: &str, found: &mut Vec<Mistake>) {
     }
 }
 
-fn routes(config: &Config, found: &mut Vec<Mistake>) {
+fn routes(routes: &[RouteConfig], root: &Value, found: &mut Vec<Mistake>) {
+    let names = |section: &str| -> Vec<&str> {
+        root.get(section).and_then(Value::as_object).into_iter().flat_map(|s| s.keys()).map(String::as_str).collect()
+    };
+    let (sources, destinations) = (names("sources"), names("destinations"));
     let mut seen = BTreeMap::new();
-    for (n, route) in config.routes.iter().enumerate() {
+    for (n, route) in routes.iter().enumerate() {
         let key = format!("routes[{n}]");
         if let Some(first) = seen.insert(&route.name, n) {
-            found.push(Mistake::new(format!("{key}.name"), format!("`{}` is the name of routes[{first}] already", route.name)));
+            let reason = format!("`{}` is the name of routes[{first}] already", route.name);
+            found.push(Mistake::new(format!("{key}.name"), reason).remedy("give it a name of its own"));
         }
-        if !config.destinations.contains_key(&route.to) {
-            let mistake = Mistake::new(format!("{key}.to"), format!("there is no destination `{}`", route.to));
-            found.push(mistake.nearest(&route.to, config.destinations.keys().map(String::as_str)));
+        if !destinations.contains(&route.to.as_str()) {
+            found.push(missing(format!("{key}.to"), "destination", &route.to, &destinations));
         }
         for (i, source) in route.from.iter().flatten().enumerate() {
-            if !config.sources.contains_key(source) {
-                let mistake = Mistake::new(format!("{key}.from[{i}]"), format!("there is no source `{source}`"));
-                found.push(mistake.nearest(source, config.sources.keys().map(String::as_str)));
+            if !sources.contains(&source.as_str()) {
+                found.push(missing(format!("{key}.from[{i}]"), "source", source, &sources));
             }
         }
     }
+}
+
+fn missing(key: String, what: &str, name: &str, known: &[&str]) -> Mistake {
+    let mistake = Mistake::new(key, format!("there is no {what} `{name}`"));
+    let mistake = mistake.remedy(format!("add [{what}s.{name}], or name one that there is"));
+    mistake.nearest(name, known.iter().copied())
 }
 
 #[cfg(test)]
@@ -121,7 +142,16 @@ name = "a"
 to = "crm"
 "#;
         let found = Loader::default().parse(text, Path::new("."), std::iter::empty()).expect_err("mistakes");
-        let found: Vec<String> = found.iter().map(|m| format!("{}: {} {}", m.key, m.reason, m.remedy.clone().unwrap_or_default())).collect();
-        insta::assert_snapshot!(found.join("\n"), @"");
+        let found: Vec<String> = found
+            .iter()
+            .map(|m| format!("{}: {}; {}", m.key, m.reason, m.remedy.clone().unwrap_or_default()))
+            .collect();
+        insta::assert_snapshot!(found.join("\n"), @r##"
+destinations.crm.concurrency: must be a whole number between 1 and 1000; 
+sources.addon.tokens: a token has at least 16 characters; write tokens = [{ file = "data/sources/addon.token" }], and `leadrelay source rotate addon` makes one
+routes[0].to: there is no destination `cmr`; did you mean `crm`?
+routes[0].from[0]: there is no source `adon`; did you mean `addon`?
+routes[1].name: `a` is the name of routes[0] already; give it a name of its own
+"##);
     }
 }

@@ -38,6 +38,7 @@ pub struct Common {
     pub connector: String,
     /// Attempts under way at once.
     #[serde(default = "Common::default_concurrency")]
+    #[schemars(range(min = 1, max = 1000))]
     pub concurrency: usize,
     /// How long one attempt may take.
     #[serde(default = "Common::default_timeout")]
@@ -84,13 +85,19 @@ pub struct RetryConfig {
     /// After this long since its first attempt a lead is parked.
     pub give_up_after: Span,
     /// The destination pauses after so many failures in a row.
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub pause_after: u32,
 }
 
 impl Default for RetryConfig {
     fn default() -> Self {
         let Policy { first_delay, max_delay, give_up_after } = Policy::default();
-        Self { first_delay: Span(first_delay), max_delay: Span(max_delay), give_up_after: Span(give_up_after), pause_after: 5 }
+        Self {
+            first_delay: Span(first_delay),
+            max_delay: Span(max_delay),
+            give_up_after: Span(give_up_after),
+            pause_after: 5,
+        }
     }
 }
 
@@ -122,7 +129,8 @@ pub(super) static COMMON_KEYS: LazyLock<Vec<String>> = LazyLock::new(|| {
 impl<'de> Deserialize<'de> for DestinationConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let table = Map::<String, Value>::deserialize(deserializer)?;
-        let (common, settings): (Map<_, _>, Map<_, _>) = table.into_iter().partition(|(key, _)| COMMON_KEYS.contains(key));
+        let (common, settings): (Map<_, _>, Map<_, _>) =
+            table.into_iter().partition(|(key, _)| COMMON_KEYS.contains(key));
         let common = serde_json::from_value(Value::Object(common)).map_err(D::Error::custom)?;
         Ok(Self { common, settings: Settings(settings) })
     }
@@ -143,7 +151,8 @@ mod tests {
 
     #[test]
     fn a_table_is_split_into_ours_and_the_connectors() {
-        let table = serde_json::json!({"connector": "file", "concurrency": 2, "path": "out", "retry": {"first_delay": "1s"}});
+        let table =
+            serde_json::json!({"connector": "file", "concurrency": 2, "path": "out", "retry": {"first_delay": "1s"}});
         let destination: DestinationConfig = serde_json::from_value(table).expect("a destination");
         assert_eq!(destination.common.concurrency, 2);
         assert_eq!(destination.common.retry.first_delay, Span::secs(1));

@@ -1,5 +1,6 @@
 //! Reading the configuration: file, variables, schema, secrets, cross-checks; every mistake at once.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
@@ -30,7 +31,7 @@ pub struct Loaded {
 impl Loaded {
     /// A path of the configuration, made absolute or relative to the working directory.
     pub fn path(&self, path: &Path) -> PathBuf {
-        self.base_dir.join(path)
+        below(&self.base_dir, path)
     }
 
     /// The data directory.
@@ -44,23 +45,62 @@ impl Loaded {
     }
 }
 
+/// What reading gave: the parts that are sound, and every mistake in the others.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// The sound parts; all of them where there is no mistake.
+    pub loaded: Loaded,
+    /// Every mistake.
+    pub mistakes: Vec<Mistake>,
+    /// Where keys stand, for mistakes that are found later.
+    places: Places,
+}
+
+impl Reading {
+    /// Adds mistakes that others found in the sound parts, and says where they stand.
+    pub fn add(&mut self, mistakes: impl IntoIterator<Item = Mistake>) {
+        let mut mistakes: Vec<Mistake> = mistakes.into_iter().collect();
+        self.places.place(&mut mistakes);
+        self.mistakes.extend(mistakes);
+    }
+
+    /// The configuration, if there is no mistake in it.
+    ///
+    /// # Errors
+    /// Every mistake that there is, in the order of the file.
+    pub fn complete(self) -> Result<Loaded, ConfigError> {
+        let Self { loaded, mut mistakes, .. } = self;
+        if mistakes.is_empty() {
+            return Ok(loaded);
+        }
+        mistakes.sort_by_key(|m| (m.line, m.key.clone()));
+        mistakes.dedup();
+        Err(ConfigError { file: Some(loaded.file), mistakes })
+    }
+}
+
+/// `path` as seen from `base_dir`, without a `./` that nobody wrote.
+pub(super) fn below(base_dir: &Path, path: &Path) -> PathBuf {
+    if base_dir == Path::new(".") { path.to_owned() } else { base_dir.join(path) }
+}
+
 impl Loader {
     /// Reads a file, with the process's environment over it.
     ///
     /// # Errors
     /// Every mistake that there is.
     pub fn load(&self, file: &Path) -> Result<Loaded, ConfigError> {
-        let text = std::fs::read_to_string(file).map_err(|e| ConfigError {
-            file: Some(file.to_owned()),
-            mistakes: vec![Mistake::new("", format!("cannot be read: {e}"))],
-        })?;
+        self.read(file).complete()
+    }
+
+    /// Reads a file as far as it is sound, so that those who judge more than its shape can add their mistakes.
+    pub fn read(&self, file: &Path) -> Reading {
         let base_dir = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
-        let config = self.parse(&text, &base_dir, std::env::vars()).map_err(|mut mistakes| {
-            mistakes.sort_by_key(|m| (m.line, m.key.clone()));
-            mistakes.dedup();
-            ConfigError { file: Some(file.to_owned()), mistakes }
-        })?;
-        Ok(Loaded { config, file: file.to_owned(), base_dir })
+        let (config, mistakes, places) = match std::fs::read_to_string(file) {
+            Ok(text) => self.sound_parts(&text, &base_dir, std::env::vars()),
+            Err(error) => (Config::default(), vec![unreadable(&error)], Places::default()),
+        };
+        Reading { loaded: Loaded { config, file: file.to_owned(), base_dir }, mistakes, places }
     }
 
     /// Reads a text, with these variables over it.
@@ -73,12 +113,25 @@ impl Loader {
         base_dir: &Path,
         variables: impl Iterator<Item = (String, String)>,
     ) -> Result<Config, Vec<Mistake>> {
-        let table: toml::Table = toml::from_str(text).map_err(|e| vec![syntax(text, &e)])?;
+        let (config, mistakes, _) = self.sound_parts(text, base_dir, variables);
+        if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
+    }
+
+    fn sound_parts(
+        &self,
+        text: &str,
+        base_dir: &Path,
+        variables: impl Iterator<Item = (String, String)>,
+    ) -> (Config, Vec<Mistake>, Places) {
+        let table: toml::Table = match toml::from_str(text) {
+            Ok(table) => table,
+            Err(error) => return (Config::default(), vec![syntax(text, &error)], Places::default()),
+        };
         let mut root = match serde_json::to_value(table) {
             Ok(Value::Object(root)) => root,
             _ => Map::new(),
         };
-        environment::apply(&mut root, variables);
+        let variables = environment::apply(&mut root, variables);
         let mut root = Value::Object(root);
         let mut mistakes = schema::mistakes(&root, &self.connectors, self.all_connectors);
         for section in ["sources", "destinations", "queue", "admin", "ingest"] {
@@ -86,21 +139,74 @@ impl Loader {
                 fetch_secrets(value, section, base_dir, &mut mistakes);
             }
         }
-        let config = if mistakes.is_empty() { deserialize(&root, &mut mistakes) } else { None };
-        if let Some(config) = &config {
-            mistakes.extend(check::mistakes(config));
+        let config = deserialize(&root, &mut mistakes);
+        mistakes.extend(check::mistakes(&config, &root));
+        let places = Places { lines: Positions::of(text), variables };
+        places.place(&mut mistakes);
+        (config, mistakes, places)
+    }
+}
+
+fn unreadable(error: &std::io::Error) -> Mistake {
+    let mistake = Mistake::new("", format!("cannot be read: {error}"));
+    match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            mistake.remedy("`leadrelay up` writes one to begin with, and --config names another")
         }
-        match config {
-            Some(config) if mistakes.is_empty() => Ok(config),
-            _ => {
-                let positions = Positions::of(text);
-                for mistake in &mut mistakes {
-                    mistake.line = mistake.line.or_else(|| positions.line(&mistake.key));
-                }
-                Err(mistakes)
+        _ => mistake,
+    }
+}
+
+/// Where each key stands: on a line of the file, or in a variable.
+#[derive(Clone, Debug, Default)]
+struct Places {
+    lines: Positions,
+    /// Variables by the keys that they set.
+    variables: BTreeMap<String, String>,
+}
+
+impl Places {
+    /// Says of each mistake where it stands.
+    fn place(&self, mistakes: &mut [Mistake]) {
+        for mistake in mistakes {
+            let over = |key: &str| {
+                mistake.key.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+            };
+            match self.variables.iter().find(|(key, _)| over(key)) {
+                Some((_, name)) => mistake.reason = format!("{} (it comes from the variable {name})", mistake.reason),
+                None => mistake.line = mistake.line.or_else(|| self.lines.line(&mistake.key)),
             }
         }
     }
+}
+
+/// The configuration from those sections, sources and destinations that are sound. The schema has told what is wrong
+/// with the others; should it have missed something, that is told here.
+fn deserialize(root: &Value, mistakes: &mut Vec<Mistake>) -> Config {
+    let mut sound = Map::new();
+    for (section, value) in root.as_object().into_iter().flatten() {
+        let parts: Vec<(String, Value)> = match (section.as_str(), value) {
+            ("sources" | "destinations", Value::Object(entries)) => {
+                entries.iter().map(|(name, entry)| (join(section, name), table(name, entry.clone()))).collect()
+            }
+            _ => vec![(section.clone(), value.clone())],
+        };
+        for (key, part) in parts {
+            match serde_json::from_value::<Config>(table(section, part.clone())) {
+                Ok(_) => match (sound.entry(section.clone()).or_insert_with(|| Value::Object(Map::new())), part) {
+                    (Value::Object(whole), Value::Object(part)) => whole.extend(part),
+                    (whole, part) => *whole = part,
+                },
+                Err(_) if mistakes.iter().any(|m| m.key.starts_with(&key)) => {}
+                Err(error) => mistakes.push(Mistake::new(key, error.to_string())),
+            }
+        }
+    }
+    serde_json::from_value(Value::Object(sound)).unwrap_or_default()
+}
+
+fn table(key: &str, value: Value) -> Value {
+    Value::Object(Map::from_iter([(key.to_owned(), value)]))
 }
 
 /// What is not TOML at all. The parser's own picture of the place would show the line, which may hold a secret.
@@ -113,7 +219,16 @@ fn syntax(text: &str, error: &toml::de::Error) -> Mistake {
 fn fetch_secrets(value: &mut Value, key: &str, base_dir: &Path, mistakes: &mut Vec<Mistake>) {
     match secret::resolve(value, base_dir) {
         Some(Ok(resolved)) => *value = resolved,
-        Some(Err(reason)) => mistakes.push(Mistake::new(key, reason)),
+        Some(Err(reason)) => {
+            let of_source = key.strip_prefix("sources.").and_then(|rest| rest.split_once(".tokens"));
+            let mistake = Mistake::new(key, reason);
+            mistakes.push(match of_source {
+                Some((name, _)) if value.get("file").is_some() => {
+                    mistake.remedy(format!("`leadrelay source rotate {name}` makes one"))
+                }
+                _ => mistake,
+            });
+        }
         None => match value {
             Value::Object(table) => {
                 for (name, below) in table {
@@ -128,27 +243,6 @@ fn fetch_secrets(value: &mut Value, key: &str, base_dir: &Path, mistakes: &mut V
             _ => {}
         },
     }
-}
-
-/// The schema has passed by now; what can still fail is a text with a meaning: a duration, a size, an address. Sections are
-/// tried one by one so that each reports its own.
-fn deserialize(root: &Value, mistakes: &mut Vec<Mistake>) -> Option<Config> {
-    let Value::Object(sections) = root else { return None };
-    for (name, value) in sections {
-        let parts: Vec<(String, Value)> = match (name.as_str(), value) {
-            ("sources" | "destinations", Value::Object(entries)) => entries
-                .iter()
-                .map(|(entry, v)| (join(name, entry), Value::from_iter([(name.clone(), Value::from_iter([(entry.clone(), v.clone())]))])))
-                .collect(),
-            _ => vec![(name.clone(), Value::from_iter([(name.clone(), value.clone())]))],
-        };
-        for (key, part) in parts {
-            if let Err(error) = serde_json::from_value::<Config>(part) {
-                mistakes.push(Mistake::new(key, error.to_string()));
-            }
-        }
-    }
-    if mistakes.is_empty() { serde_json::from_value(root.clone()).ok() } else { None }
 }
 
 #[cfg(test)]
@@ -182,7 +276,14 @@ tokens = [{ env = "LEADRELAY_TEST_NO_SUCH_VARIABLE" }]
 name = "all"
 "#,
         );
-        insta::assert_snapshot!(shown, @r"");
+        insta::assert_snapshot!(shown, @r##"
+leadrelay.toml:1: data_dri: unknown key; did you mean `data_dir`?
+leadrelay.toml:3: ingest.listen: must be an IP address and a port, such as "127.0.0.1:8080", not a number
+leadrelay.toml:6: sources.addon.formt: unknown key; did you mean `format`?
+leadrelay.toml:8: sources.addon.on_invalid: must be "quarantine" or "refuse"; did you mean `quarantine`?
+leadrelay.toml:10: sources.other.tokens[0]: the environment variable LEADRELAY_TEST_NO_SUCH_VARIABLE is not set; set it to the secret
+leadrelay.toml:11: routes[0]: `to` is missing
+"##);
     }
 
     #[test]
@@ -191,10 +292,70 @@ name = "all"
     }
 
     #[test]
-    fn durations_are_told_with_their_table() {
-        let shown = shown("[ledger]\nkeep_history = \"soon\"\n[ingest]\nread_timeout = \"x\"");
-        assert!(shown.contains("ledger: \"soon\" is not a duration"), "{shown}");
-        assert!(shown.contains("ingest: \"x\" is not a duration"), "{shown}");
+    fn each_value_of_the_wrong_shape_is_told_by_its_own_key() {
+        let shown = shown(
+            r#"
+[ingest]
+listen = "localhost"
+read_timeout = "soon"
+max_depth = 100000
+public_url = "leads.example.com"
+tls = { cert = "cert.pem" }
+[admin]
+token = { evn = "X" }
+[ledger]
+keep_history = 30
+[log]
+format = "yaml"
+[sources.addon]
+tokens = "0123456789abcdef0123"
+"#,
+        );
+        insta::assert_snapshot!(shown, @r##"
+leadrelay.toml:3: ingest.listen: must be an IP address and a port, such as "127.0.0.1:8080"
+leadrelay.toml:4: ingest.read_timeout: must be a duration, such as "5s", "15m", "72h" or "30d"
+leadrelay.toml:5: ingest.max_depth: must be a whole number between 1 and 100
+leadrelay.toml:6: ingest.public_url: must be a URL that begins with http:// or https://
+leadrelay.toml:7: ingest.tls: `key` is missing
+leadrelay.toml:9: admin.token: must be a secret: { env = "NAME" }, { file = "path" } or a string
+leadrelay.toml:11: ledger.keep_history: must be a duration, such as "5s", "15m", "72h" or "30d", not a number
+leadrelay.toml:13: log.format: must be "human" or "json"
+leadrelay.toml:15: sources.addon.tokens: must be an array: [ .. ], not a string
+"##);
+    }
+
+    #[test]
+    fn no_message_shows_a_value() {
+        let secret = "hunter2-hunter2-hunter2";
+        let places = [
+            format!("data_dir = ['{secret}']"),
+            format!(
+                "[ingest]\nlisten = '{secret}'\nread_timeout = '{secret}'\nmax_body = '{secret}'\npublic_url = '{secret}'"
+            ),
+            format!("[ingest]\nmax_depth = '{secret}'\ntls = '{secret}'"),
+            format!("[admin]\ntoken = ['{secret}']"),
+            format!("[admin]\ntoken = {{ env = '{secret}', file = '{secret}' }}"),
+            format!("[log]\nformat = '{secret}'"),
+            format!("[sources.a]\ntokens = '{secret}'\non_invalid = '{secret}'"),
+            format!("[sources.a]\ntokens = ['{secret}', '{secret}', '{secret} ?']"),
+            format!("[queue]\nurl = '{secret}'"),
+            format!("[destinations.a]\nconnector = ['{secret}']\nretry = '{secret}'\ntimeout = '{secret}'"),
+            format!("[destinations.a]\nconnector = 'x'\nretry.first_delay = '{secret}'"),
+            format!("[admin]\ntoken = '{secret}"),
+            format!("[admin]\ntoken = {secret}"),
+            format!("[admin]\ntoken = '{secret}' '{secret}'"),
+        ];
+        for text in places {
+            let shown = shown(&text);
+            assert!(!shown.contains("hunter2"), "{text}\n{shown}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_in_a_variable_names_the_variable() {
+        let variables = [("LEADRELAY_INGEST__LISTEN".to_owned(), "8080".to_owned())];
+        let found = Loader::default().parse("", Path::new("."), variables.into_iter()).expect_err("a mistake");
+        insta::assert_snapshot!(found[0].reason, @r##"must be an IP address and a port, such as "127.0.0.1:8080", not a number (it comes from the variable LEADRELAY_INGEST__LISTEN)"##);
     }
 
     #[test]

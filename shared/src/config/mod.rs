@@ -11,6 +11,7 @@ mod mistake;
 mod positions;
 mod schema;
 mod secret;
+mod shape;
 mod units;
 
 use std::collections::BTreeMap;
@@ -22,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use destination::{DestinationConfig, RetryConfig, TooLong};
-pub use load::{Loader, Loaded};
+pub use load::{Loaded, Loader, Reading};
 pub use mistake::{ConfigError, Mistake, nearest};
 pub use schema::{ConnectorInfo, schema};
 pub use secret::{Origin, Secret};
@@ -79,13 +80,14 @@ impl Default for Config {
 pub struct LogConfig {
     /// `human` or `json`; by default human on a terminal and JSON elsewhere.
     pub format: Option<LogFormat>,
-    /// What is logged, as `level` or `target=level,..`. The variable LEADRELAY_LOG wins.
+    /// What is logged: a level (`error`, `warn`, `info`, `debug`, `trace`), or `target=level,..`. The variable
+    /// LEADRELAY_LOG wins.
     pub filter: String,
 }
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { format: None, filter: "info".into() }
+        Self { format: None, filter: "info,actix_server=warn".into() }
     }
 }
 
@@ -103,7 +105,7 @@ pub enum LogFormat {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct QueueConfig {
-    /// `embedded`: a file in `data_dir`.
+    /// `embedded`: a file in `data_dir`, with nothing else to install.
     pub url: String,
     /// The most the embedded queue may hold; beyond it ingest answers 503.
     pub max_size: ByteSize,
@@ -121,23 +123,29 @@ impl Default for QueueConfig {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct IngestConfig {
-    /// Where to listen.
+    /// Where to listen. Behind a proxy on the same machine the loopback address is right; `0.0.0.0` is every address.
+    #[schemars(schema_with = "units::address_schema")]
     pub listen: SocketAddr,
-    /// How the world reaches it, for the URLs that leadrelay prints.
+    /// How the world reaches it, for the URLs that leadrelay prints: `https://leads.example.com`.
+    #[schemars(extend("format" = "http-url"))]
     pub public_url: Option<String>,
     /// TLS in the process itself; without it, plain HTTP behind a proxy.
     pub tls: Option<TlsConfig>,
     /// The largest body; beyond it 413.
     pub max_body: ByteSize,
     /// The deepest nesting of a JSON body.
+    #[schemars(range(min = 1, max = crate::judge::DEPTH_MAX))]
     pub max_depth: usize,
     /// How long a sender may take for its headers, and again for its body.
     pub read_timeout: Span,
     /// Open connections for each worker thread; further ones wait in the backlog.
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub max_connections: usize,
     /// Requests a second for each source, and as many at once; beyond it 429. A source may set its own.
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub rate_limit: u32,
     /// Threads that serve HTTP; by default as many as there are cores, four at most.
+    #[schemars(range(min = 1, max = 256))]
     pub workers: Option<usize>,
 }
 
@@ -172,6 +180,7 @@ pub struct TlsConfig {
 #[serde(deny_unknown_fields, default)]
 pub struct AdminConfig {
     /// Where to listen.
+    #[schemars(schema_with = "units::address_schema")]
     pub listen: SocketAddr,
     /// The bearer token of the API. By default `admin.token` in `data_dir`, made on first start.
     pub token: Option<Secret>,
@@ -219,6 +228,7 @@ pub struct SourceConfig {
     pub duplicate_window: Span,
     /// Requests a second; by default what `ingest.rate_limit` says.
     #[serde(default)]
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub rate_limit: Option<u32>,
 }
 

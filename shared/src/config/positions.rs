@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use toml::de::{DeTable, DeValue};
 
 /// Lines by key path (`sources.contoso.format`, `routes[0].name`).
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Positions(HashMap<String, usize>);
 
 impl Positions {

@@ -1,14 +1,15 @@
-//! The JSON Schema of the configuration, and the mistakes that it finds.
+//! The JSON Schema of the configuration: of the file as editors see it, and of each part as it is checked.
 
 use std::collections::BTreeMap;
 
-use jsonschema::ValidationError;
-use jsonschema::error::ValidationErrorKind;
-use jsonschema::paths::LocationSegment;
+use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
 use super::destination::Common;
 use super::positions::join;
+use super::shape::against;
 use super::{Config, Mistake};
 use crate::connector::Connector;
 
@@ -24,149 +25,156 @@ pub struct ConnectorInfo {
 impl ConnectorInfo {
     /// What is to be known of `C`.
     pub fn of<C: Connector>() -> Self {
-        Self { name: C::NAME, schema: schemars::schema_for!(C::Settings).to_value() }
+        Self { name: C::NAME, schema: whole::<C::Settings>() }
+    }
+}
+
+/// The schema of `T` without references: parts of it can be put into others.
+fn whole<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true);
+    settings.with_transform(RecursiveTransform(without_null)).into_generator().into_root_schema_for::<T>().to_value()
+}
+
+/// TOML has no null: an optional key is left out.
+fn without_null(schema: &mut Schema) {
+    let Some(object) = schema.as_object_mut() else { return };
+    object.retain(|key, value| !(key == "default" && value.is_null()));
+    if let Some(Value::Array(types)) = object.get_mut("type") {
+        types.retain(|t| t != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            object.insert("type".to_owned(), only);
+        }
+    }
+    if let Some(Value::Array(choices)) = object.get_mut("anyOf") {
+        choices.retain(|c| c.get("type").is_none_or(|t| t != "null"));
+        if let [Value::Object(only)] = choices.as_slice() {
+            let only = only.clone();
+            object.remove("anyOf");
+            for (key, value) in only {
+                object.entry(key).or_insert(value);
+            }
+        }
     }
 }
 
 /// The JSON Schema of the whole file, with the settings of these connectors, for editors.
 pub fn schema(connectors: &[ConnectorInfo]) -> Value {
-    let mut root = schemars::schema_for!(Config).to_value();
-    let choices: Vec<Value> = connectors
-        .iter()
-        .map(|c| {
-            let named = json!({"properties": {"connector": {"const": c.name}}, "required": ["connector"]});
-            json!({"if": named, "then": {"$ref": format!("#/$defs/destination-{}", c.name)}})
-        })
-        .collect();
+    let mut root = whole::<Config>();
     let names: Vec<&str> = connectors.iter().map(|c| c.name).collect();
-    if let Some(defs) = root.get_mut("$defs").and_then(Value::as_object_mut) {
-        for connector in connectors {
-            defs.insert(format!("destination-{}", connector.name), destination_schema(connector));
-        }
-        let destination = json!({
-            "type": "object",
-            "properties": {"connector": {"type": "string", "enum": names}},
-            "required": ["connector"],
-            "allOf": choices
-        });
-        defs.insert("Destination".to_owned(), destination);
-    }
+    let choice = |c: &ConnectorInfo| {
+        let named = json!({"properties": {"connector": {"const": c.name}}, "required": ["connector"]});
+        json!({"if": named, "then": {"$ref": format!("#/$defs/destination-{}", c.name)}})
+    };
+    root["title"] = "leadrelay.toml".into();
+    root["properties"]["destinations"]["additionalProperties"] = json!({
+        "type": "object",
+        "properties": {"connector": {"enum": names, "description": "The connector that delivers."}},
+        "required": ["connector"],
+        "allOf": connectors.iter().map(choice).collect::<Vec<_>>()
+    });
+    let definitions = connectors.iter().map(|c| (format!("destination-{}", c.name), destination_schema(c)));
+    root["$defs"] = Value::Object(definitions.collect());
     root
 }
 
 /// The schema of one connector's destinations: leadrelay's keys and its own, and no others.
-pub(super) fn destination_schema(connector: &ConnectorInfo) -> Value {
-    let mut common = schemars::schema_for!(Common).to_value();
+fn destination_schema(connector: &ConnectorInfo) -> Value {
+    let mut all = whole::<Common>();
+    all["title"] = format!("A destination of the connector `{}`", connector.name).into();
+    if let Some(description) = connector.schema.get("description") {
+        all["description"] = description.clone();
+    }
     for part in ["properties", "$defs"] {
-        let own = connector.schema.get(part).and_then(Value::as_object).cloned().unwrap_or_default();
-        let all = common.as_object_mut().and_then(|o| o.entry(part).or_insert_with(|| json!({})).as_object_mut());
-        if let Some(all) = all {
-            all.extend(own);
+        let own = connector.schema.get(part).and_then(Value::as_object);
+        if let (Some(own), Some(all)) = (own, all.as_object_mut())
+            && let Some(all) = all.entry(part).or_insert_with(|| json!({})).as_object_mut()
+        {
+            all.extend(own.clone());
         }
     }
     let own = connector.schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
-    if let Some(required) = common.get_mut("required").and_then(Value::as_array_mut) {
+    if let Some(required) = all.get_mut("required").and_then(Value::as_array_mut) {
         required.extend(own);
     }
-    common
+    if let Some(object) = all.as_object_mut() {
+        object.remove("$schema");
+    }
+    all
 }
 
 /// Every way in which the file departs from the schema.
 pub(super) fn mistakes(root: &Value, connectors: &[ConnectorInfo], all_connectors: bool) -> Vec<Mistake> {
-    let mut top = schemars::schema_for!(Config).to_value();
+    let mut top = whole::<Config>();
     // Destinations are checked one by one, against the schema of the connector that each names.
     top["properties"]["destinations"] = json!({"type": "object", "additionalProperties": {"type": "object"}});
     let mut found = against(&top, root, "");
     let by_name: BTreeMap<_, _> = connectors.iter().map(|c| (c.name, c)).collect();
     let empty = Map::new();
-    for (name, table) in root.get("destinations").and_then(Value::as_object).unwrap_or(&empty) {
+    let destinations = root.get("destinations").and_then(Value::as_object).unwrap_or(&empty);
+    for (name, table) in destinations.iter().filter(|(_, table)| table.is_object()) {
         let key = join("destinations", name);
-        match table.get("connector").and_then(Value::as_str) {
-            None => found.push(Mistake::new(&key, "a destination needs `connector`").remedy(known(connectors))),
-            Some(wanted) => match by_name.get(wanted) {
+        match table.get("connector") {
+            None => found.push(Mistake::new(&key, "`connector` is missing").remedy(known(connectors))),
+            Some(Value::String(wanted)) => match by_name.get(wanted.as_str()) {
                 Some(connector) => found.extend(against(&destination_schema(connector), table, &key)),
                 None if all_connectors => {
                     let mistake = Mistake::new(join(&key, "connector"), format!("there is no connector `{wanted}`"));
                     found.push(mistake.remedy(known(connectors)).nearest(wanted, by_name.keys().copied()));
                 }
-                None => {}
+                // Another process runs it and knows its settings; ours are checked all the same.
+                None => found.extend(against(&open(), table, &key)),
             },
+            Some(_) => found.extend(against(&open(), table, &key)),
         }
     }
     found
 }
 
+/// The schema of a destination whose connector this process does not know.
+fn open() -> Value {
+    let mut schema = whole::<Common>();
+    schema["additionalProperties"] = true.into();
+    schema
+}
+
 fn known(connectors: &[ConnectorInfo]) -> String {
     let names: Vec<_> = connectors.iter().map(|c| format!("`{}`", c.name)).collect();
-    format!("there are {}", names.join(", "))
-}
-
-/// Holds `value` against `schema`, and says what is wrong in the words of a configuration.
-fn against(schema: &Value, value: &Value, prefix: &str) -> Vec<Mistake> {
-    match jsonschema::validator_for(schema) {
-        Ok(validator) => validator.iter_errors(value).flat_map(|error| told(schema, &error, prefix)).collect(),
-        Err(error) => vec![Mistake::new(prefix, format!("leadrelay's own schema is wrong, please report it: {error}"))],
+    match names.as_slice() {
+        [] => "name the connector that delivers".to_owned(),
+        [only] => format!("there is {only}"),
+        [rest @ .., last] => format!("there are {} and {last}", rest.join(", ")),
     }
 }
 
-fn told(schema: &Value, error: &ValidationError<'_>, prefix: &str) -> Vec<Mistake> {
-    let key = error.instance_path().iter().fold(prefix.to_owned(), |path, step| match step {
-        LocationSegment::Property(name) => join(&path, &name),
-        LocationSegment::Index(n) => format!("{path}[{n}]"),
-    });
-    match error.kind() {
-        ValidationErrorKind::AdditionalProperties { unexpected } => {
-            let siblings = siblings(schema, &error.schema_path().to_string());
-            let unknown = |name: &String| {
-                Mistake::new(join(&key, name), "unknown key").nearest(name, siblings.iter().map(String::as_str))
-            };
-            unexpected.iter().map(unknown).collect()
-        }
-        ValidationErrorKind::Required { property } => {
-            vec![Mistake::new(key, format!("`{}` is missing", property.as_str().unwrap_or_default()))]
-        }
-        ValidationErrorKind::Type { kind } => vec![Mistake::new(key, format!("must be {kind:?}, is {}", kind_of(error.instance())))],
-        ValidationErrorKind::Enum { options } => {
-            let options: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-            let mistake = Mistake::new(key, "is none of the values that it can have").remedy(format!("one of {}", options.join(", ")));
-            vec![match error.instance().as_str() {
-                Some(wrong) => mistake.nearest(wrong, options),
-                None => mistake,
-            }]
-        }
-        ValidationErrorKind::AnyOf { .. } | ValidationErrorKind::OneOfNotValid { .. } => {
-            vec![Mistake::new(key, format!("has the wrong shape: is {}", kind_of(error.instance())))]
-        }
-        // The library's own words hold the value, and a value may be a secret.
-        _ => vec![Mistake::new(key, "does not satisfy the schema").remedy("`leadrelay schema` prints it")],
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The keys that are allowed where `additionalProperties` at this place of the schema refused one.
-fn siblings(schema: &Value, schema_path: &str) -> Vec<String> {
-    let mut at = schema;
-    for step in schema_path.split('/').skip(1) {
-        if step == "additionalProperties" && at.get("properties").is_some() {
-            break;
+    #[test]
+    fn editors_are_told_what_each_key_is_for() {
+        let schema = schema(&[]);
+        let mut silent = Vec::new();
+        undescribed(&schema, "", &mut silent);
+        assert!(silent.is_empty(), "keys without a description: {silent:?}");
+    }
+
+    fn undescribed(schema: &Value, path: &str, silent: &mut Vec<String>) {
+        for (key, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            let path = join(path, key);
+            if property.get("description").is_none() {
+                silent.push(path.clone());
+            }
+            undescribed(property, &path, silent);
         }
-        at = match at.get(step).or_else(|| step.parse::<usize>().ok().and_then(|n| at.get(n))) {
-            Some(below) => below,
-            None => return Vec::new(),
-        };
-        while let Some(target) = at.get("$ref").and_then(Value::as_str).and_then(|r| schema.pointer(r.trim_start_matches('#'))) {
-            at = target;
+        for below in ["additionalProperties", "items"].iter().filter_map(|k| schema.get(k)) {
+            undescribed(below, path, silent);
         }
     }
-    at.get("properties").and_then(Value::as_object).map(|p| p.keys().cloned().collect()).unwrap_or_default()
-}
 
-fn kind_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "nothing",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "a table",
+    #[test]
+    fn nothing_in_the_schema_is_null() {
+        let text = schema(&[]).to_string();
+        assert!(!text.contains("null"), "{text}");
     }
 }

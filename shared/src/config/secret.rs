@@ -8,6 +8,8 @@ use serde::Deserialize;
 use serde::de::Error;
 use serde_json::{Value, json};
 
+use super::load::below;
+
 /// A secret and where it came from. Its value is reached by [`Secret::expose`] alone; `Debug` shows the origin.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret {
@@ -80,13 +82,13 @@ pub(super) fn resolve(value: &Value, base_dir: &Path) -> Option<Result<Value, St
             Err(_) => Err(format!("the environment variable {name} is not set; set it to the secret")),
         });
     }
-    let path = base_dir.join(object.get("file")?.as_str()?);
+    let path = below(base_dir, Path::new(object.get("file")?.as_str()?));
     Some(read_file(&path).map(|value| json!({"value": value, "file": path})))
 }
 
 fn read_file(path: &Path) -> Result<String, String> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| format!("the secret file {} cannot be read: {e}", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).map_err(|e| format!("the secret file {} cannot be read: {e}", path.display()))?;
     if text.trim().is_empty() {
         return Err(format!("the secret file {} is empty; put the secret there", path.display()));
     }
@@ -106,8 +108,8 @@ impl<'de> Deserialize<'de> for Secret {
             Value::String(value) => Ok(Self::plain(value)),
             // The error of a shape says nothing of the values, and the value is a secret: a text of our own.
             other => {
-                let Resolved { value, env, file } =
-                    serde_json::from_value(other).map_err(|_| D::Error::custom("a secret is { env = \"..\" } or { file = \"..\" }"))?;
+                let Resolved { value, env, file } = serde_json::from_value(other)
+                    .map_err(|_| D::Error::custom("a secret is { env = \"..\" } or { file = \"..\" }"))?;
                 let origin = env.map(Origin::Env).or(file.map(Origin::File)).unwrap_or(Origin::Plain);
                 Ok(Self { value, origin })
             }
@@ -131,6 +133,7 @@ impl JsonSchema for Secret {
         };
         json_schema!({
             "description": "A secret: { env = \"NAME\" }, { file = \"path\" } or, for trying out, a plain string.",
+            "format": "secret",
             "anyOf": [
                 {"type": "string"},
                 reference("env", "The environment variable that holds it."),
@@ -153,7 +156,8 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_named() {
-        let error = resolve(&json!({"file": "nowhere.token"}), Path::new("conf")).expect("a reference").expect_err("missing");
+        let error =
+            resolve(&json!({"file": "nowhere.token"}), Path::new("conf")).expect("a reference").expect_err("missing");
         assert!(error.contains("conf/nowhere.token"), "{error}");
     }
 

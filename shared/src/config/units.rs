@@ -110,7 +110,7 @@ impl FromStr for ByteSize {
 
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unit = UNITS[..4].iter().rev().find(|(_, size)| self.0 >= *size && self.0 % size == 0);
+        let unit = UNITS[..4].iter().rev().find(|(_, size)| self.0 >= *size && self.0.is_multiple_of(*size));
         match unit {
             Some((name, size)) => write!(f, "{}{name}", self.0 / size),
             None => write!(f, "{}B", self.0),
@@ -141,7 +141,7 @@ impl JsonSchema for Span {
         "Duration".into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "examples": ["5s", "15m", "72h", "30d"]})
+        json_schema!({"type": "string", "format": "span", "examples": ["5s", "15m", "72h", "30d"]})
     }
     fn inline_schema() -> bool {
         true
@@ -153,11 +153,16 @@ impl JsonSchema for ByteSize {
         "Size".into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "examples": ["256KiB", "16GiB"]})
+        json_schema!({"type": "string", "format": "size", "examples": ["256KiB", "16GiB"]})
     }
     fn inline_schema() -> bool {
         true
     }
+}
+
+/// The schema of an address to listen on.
+pub(super) fn address_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "format": "socket-address", "examples": ["127.0.0.1:8080", "0.0.0.0:8443"]})
 }
 
 #[cfg(test)]

@@ -111,8 +111,9 @@ fn text(body: &[u8]) -> Result<&str, Fault> {
         return Err(fault("", "is UTF-16; a lead is sent as UTF-8"));
     }
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let text = std::str::from_utf8(body)
-        .map_err(|e| fault("", format!("is not UTF-8: the byte at offset {} does not belong there", e.valid_up_to())))?;
+    let text = std::str::from_utf8(body).map_err(|e| {
+        fault("", format!("is not UTF-8: the byte at offset {} does not belong there", e.valid_up_to()))
+    })?;
     if text.trim_ascii().is_empty() { Err(fault("", "is empty")) } else { Ok(text) }
 }
 

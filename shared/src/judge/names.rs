@@ -75,7 +75,8 @@ fn known(names: &Names, key: &str) -> Option<&'static str> {
 }
 
 fn rename(object: &mut Map<String, Value>, names: &Names) -> Vec<(&'static str, String)> {
-    let as_it_should_be = |(key, value): (&String, &Value)| known(names, key).is_none_or(|c| c == key && !value.is_null());
+    let as_it_should_be =
+        |(key, value): (&String, &Value)| known(names, key).is_none_or(|c| c == key && !value.is_null());
     if object.iter().all(as_it_should_be) {
         return Vec::new();
     }

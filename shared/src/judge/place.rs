@@ -2,8 +2,8 @@
 
 use serde_json::error::Category;
 
-use super::words::{escaped, fault};
 use super::depth;
+use super::words::{escaped, fault};
 use crate::lead::Fault;
 
 /// Tells the parser's error, whose words hold nothing of the text.

@@ -20,7 +20,8 @@ pub(super) fn marketplace() -> Result<Validator, String> {
 
 /// Reads a schema file.
 pub(super) fn read(path: &Path) -> Result<Value, String> {
-    let text = std::fs::read_to_string(path).map_err(|e| format!("the schema {} cannot be read: {e}", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).map_err(|e| format!("the schema {} cannot be read: {e}", path.display()))?;
     serde_json::from_str(text.trim_start_matches('\u{feff}'))
         .map_err(|e| format!("the schema {} is not JSON: {e}", path.display()))
 }
@@ -44,7 +45,9 @@ fn mistake(error: &ValidationError<'_>) -> String {
     match error {
         ReferencingError::Unretrievable { uri, .. } => {
             let target = uri.strip_prefix("json-schema:///").unwrap_or(uri);
-            format!("refers to {target:?}, which is not in the file and is not fetched; put it under \"$defs\" and refer to it there")
+            format!(
+                "refers to {target:?}, which is not in the file and is not fetched; put it under \"$defs\" and refer to it there"
+            )
         }
         ReferencingError::UnknownSpecification { specification } => {
             format!("is of {specification:?}; drafts 4, 6, 7, 2019-09 and 2020-12 are known")

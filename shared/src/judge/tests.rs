@@ -68,7 +68,10 @@ fn what_is_not_json_is_told_with_its_place() {
         ("", ": is empty"),
         (" \n", ": is empty"),
         ("hello", ": is not JSON: expected value at line 1, column 1"),
-        ("{\"UserDetails\": {\"Email\": \"a", "/UserDetails/Email: is not JSON: EOF while parsing a string at line 1, column 28; the end is missing"),
+        (
+            "{\"UserDetails\": {\"Email\": \"a",
+            "/UserDetails/Email: is not JSON: EOF while parsing a string at line 1, column 28; the end is missing",
+        ),
         ("{\"a\\\"b/c~\": [1, {\"x\": tru}]}", "/a\"b~1c~0/1/x: is not JSON: expected ident at line 1, column 26"),
         ("{\"a\": 1,}", ": is not JSON: trailing comma at line 1, column 9"),
         ("{} {}", ": is not JSON: trailing characters at line 1, column 4"),
@@ -150,10 +153,14 @@ fn a_schema_of_ones_own_of_every_draft() {
 
 #[test]
 fn a_marketplace_source_may_ask_for_more() {
-    let schema = json!({"properties": {"UserDetails": {"required": ["Email"], "properties": {"Email": {"maxLength": 5}}}}});
+    let schema =
+        json!({"properties": {"UserDetails": {"required": ["Email"], "properties": {"Email": {"maxLength": 5}}}}});
     let judge = Judge::new(&source(Format::Marketplace), 64, Some(schema)).expect("a schema");
     assert_eq!(faults(&judge, r#"{"userdetails":{"email":"ann"}}"#), "");
-    assert_eq!(faults(&judge, r#"{"userdetails":{"email":"ann@example.com"}}"#), "/userdetails/email: is longer than 5 characters");
+    assert_eq!(
+        faults(&judge, r#"{"userdetails":{"email":"ann@example.com"}}"#),
+        "/userdetails/email: is longer than 5 characters"
+    );
     assert_eq!(faults(&judge, r#"{"userdetails":{"Phone":"1"}}"#), "/userdetails: \"Email\" is missing");
 }
 
@@ -177,7 +184,8 @@ fn a_schema_that_cannot_be_used_says_why() {
 
 #[test]
 fn faults_are_counted_out() {
-    let judge = json_with(json!({"properties": {"a": {"items": {"type": "string"}}}, "maxProperties": 1})).expect("a schema");
+    let judge =
+        json_with(json!({"properties": {"a": {"items": {"type": "string"}}}, "maxProperties": 1})).expect("a schema");
     let body = |n: usize| format!("{{\"a\":[{}1]}}", "1,".repeat(n));
     assert_eq!(judge.judge(body(50).as_bytes()).expect_err("faults").len(), FAULTS_MAX);
     assert_eq!(judge.judge(body(100_000).as_bytes()).expect_err("faults").len(), 1);
@@ -203,7 +211,12 @@ fn value() -> impl Strategy<Value = Value> {
         "[a-z]{0,8}".prop_map(|s| Value::from(format!("CANARY{s}"))),
     ];
     leaf.prop_recursive(4, 40, 6, |inner| {
-        let name = prop_oneof![Just("UserDetails".to_owned()), Just("email".to_owned()), Just("LEADSOURCE".to_owned()), "[a-zA-Z]{1,12}"];
+        let name = prop_oneof![
+            Just("UserDetails".to_owned()),
+            Just("email".to_owned()),
+            Just("LEADSOURCE".to_owned()),
+            "[a-zA-Z]{1,12}"
+        ];
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
             prop::collection::vec((name, inner), 0..6).prop_map(|members| Value::Object(members.into_iter().collect())),

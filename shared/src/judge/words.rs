@@ -71,7 +71,9 @@ fn reason(kind: &Kind, error: &ValidationError<'_>) -> String {
         Kind::UniqueItems => "has the same item twice".to_owned(),
         Kind::FalseSchema => "is not allowed here".to_owned(),
         Kind::PropertyNames { .. } => "has a member whose name is not allowed".to_owned(),
-        Kind::AnyOf { .. } | Kind::OneOfNotValid { .. } => format!("has none of the shapes allowed; is {}", kind_of(error.instance())),
+        Kind::AnyOf { .. } | Kind::OneOfNotValid { .. } => {
+            format!("has none of the shapes allowed; is {}", kind_of(error.instance()))
+        }
         Kind::OneOfMultipleValid { .. } => "has more than one of the shapes of which it may have one".to_owned(),
         // The library's own words may hold the value.
         _ => format!("does not satisfy `{}` of the schema", error.kind().keyword()),

@@ -1,0 +1,10 @@
+//! The public door over real HTTP, on the embedded queue.
+
+mod accept;
+mod check;
+mod harness;
+mod limits;
+mod refuse;
+mod secrets;
+mod stop;
+mod tls;

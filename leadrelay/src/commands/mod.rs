@@ -1,0 +1,15 @@
+//! One file for each command. Commands are thin: they read, ask, and print.
+
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod destinations;
+pub(crate) mod filter;
+pub(crate) mod input;
+pub(crate) mod leads;
+pub(crate) mod parked;
+pub(crate) mod replay;
+pub(crate) mod schema;
+pub(crate) mod send;
+pub(crate) mod source;
+pub(crate) mod try_lead;
+pub(crate) mod up;

@@ -1,0 +1,7 @@
+//! The router from outside: rules on leads, mistakes in rules, and the service on a queue.
+
+mod bounds;
+mod golden;
+mod mistakes;
+mod properties;
+mod support;
