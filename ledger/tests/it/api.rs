@@ -153,7 +153,8 @@ async fn lists_are_filtered_and_paged_without_gaps() {
         assert_eq!(seen.len(), wanted, "{query}");
         assert!(seen.is_sorted_by(|a, b| a.0 >= b.0), "newest first");
     }
-    assert_eq!(ids(&ledger, "state=delivered&destination=partner").await.len(), 2);
+    assert_eq!(ids(&ledger, "state=routed&destination=partner").await.len(), 5);
+    assert_eq!(ids(&ledger, "state=delivered&destination=partner").await, []);
     assert_eq!(ids(&ledger, "q=lee17").await, [lead_id(17)]);
     assert_eq!(ids(&ledger, "q=LEE17%20fabrikam_100%25").await, [lead_id(17)]);
     assert_eq!(ids(&ledger, "q=%25").await.len(), 25);

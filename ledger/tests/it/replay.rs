@@ -21,6 +21,7 @@ async fn with_a_parked_delivery() -> Ledger {
     let ledger = Ledger::start().await;
     let (event, message) = parked(10, 1, "crm", 0);
     ledger.tell(&[accepted(1, &lead(1)), routed(2, 1, &["crm"], 0), event], &[message]).await;
+    ledger.ctx.clock.advance(std::time::Duration::from_secs(30));
     ledger
 }
 
