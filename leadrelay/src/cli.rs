@@ -101,6 +101,8 @@ pub(crate) struct Call {
 
 /// Runs the command that this process was started with.
 pub fn main() -> ExitCode {
+    // Named places where a test can end the process; only the builds that tests make have any.
+    let _points = fail::has_failpoints().then(fail::FailScenario::setup);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -2,10 +2,11 @@
 //!
 //! Invariant: what is told is read from the store under one lock, so an older decision is never told after a newer one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use leadrelay_shared::clock::Clock;
 use leadrelay_shared::control::Control;
 use leadrelay_shared::queue::Queue;
@@ -22,12 +23,13 @@ pub(crate) struct Decisions {
     store: Store,
     queue: Queue,
     clock: Clock,
-    voice: Arc<Mutex<()>>,
+    /// When operators asked for destinations to be tried at once. Not kept: a relay that starts tries by itself.
+    asked: Arc<Mutex<BTreeMap<String, Timestamp>>>,
 }
 
 impl Decisions {
     pub(crate) fn new(ctx: &Ctx, store: Store) -> Self {
-        Self { store, queue: ctx.queue.clone(), clock: ctx.clock.clone(), voice: Arc::default() }
+        Self { store, queue: ctx.queue.clone(), clock: ctx.clock.clone(), asked: Arc::default() }
     }
 
     pub(crate) async fn pause(&self, destination: &str, reason: String) -> Result<(), StoreError> {
@@ -35,16 +37,18 @@ impl Decisions {
         self.tell().await
     }
 
+    /// Ends a pause by hand, and has the destination tried at once if it paused by itself.
     pub(crate) async fn resume(&self, destination: &str) -> Result<(), StoreError> {
         self.store.resume(destination.to_owned()).await?;
+        self.asked.lock().await.insert(destination.to_owned(), self.clock.now());
         self.tell().await
     }
 
     /// Tells all decisions in force.
     pub(crate) async fn tell(&self) -> Result<(), StoreError> {
-        let _voice = self.voice.lock().await;
+        let asked = self.asked.lock().await;
         let paused = self.store.paused().await?;
-        self.queue.publish_control(Control { paused, erased: BTreeSet::new() });
+        self.queue.publish_control(Control { paused, erased: BTreeSet::new(), try_now: asked.clone() });
         Ok(())
     }
 

@@ -12,6 +12,7 @@ pub mod store;
 mod timeline;
 
 use leadrelay_shared::service::{Ctx, RunError, State};
+use tokio_util::task::AbortOnDropHandle;
 
 use decisions::Decisions;
 use store::Store;
@@ -25,9 +26,10 @@ pub async fn run(ctx: Ctx) -> Result<(), RunError> {
     let data_dir = ctx.loaded.data_dir();
     let opened = tokio::task::spawn_blocking(move || Store::open(&data_dir)).await;
     let store = opened.map_err(|e| RunError::Other(e.to_string()))?.map_err(|e| RunError::Other(e.to_string()))?;
+    let _closing = Closing(store.clone());
     let decisions = Decisions::new(&ctx, store.clone());
     let (server, door) = api::serve(&ctx, &store, &decisions)?;
-    let mut server = tokio::spawn(server);
+    let mut server = AbortOnDropHandle::new(tokio::spawn(server));
     let outcome = tokio::select! {
         outcome = recorder::run(ctx.clone(), store.clone()) => outcome,
         () = ctx.stop.immediate() => Ok(()),
@@ -40,4 +42,13 @@ pub async fn run(ctx: Ctx) -> Result<(), RunError> {
         () = door.stop(true) => {}
     }
     outcome
+}
+
+/// Lets another ledger have the store when this one ends, in whatever way.
+struct Closing(Store);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }

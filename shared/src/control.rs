@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::id::LeadId;
@@ -18,6 +19,9 @@ pub struct Control {
     /// Leads erased so recently that a copy may still be in a queue.
     #[serde(default)]
     pub erased: BTreeSet<LeadId>,
+    /// Destinations that an operator asked to be tried at once, and when: a pause of their own making ends early.
+    #[serde(default)]
+    pub try_now: BTreeMap<String, Timestamp>,
 }
 
 impl Control {

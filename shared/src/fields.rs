@@ -57,7 +57,9 @@ impl Fields {
     pub fn fit(&self, record: &mut Record) -> Vec<Note> {
         let mut notes = Vec::new();
         for (name, value) in record.iter_mut() {
-            let (Some(max), Value::String(text)) = (self.0.get(name).and_then(|f| f.max_length), value) else { continue };
+            let (Some(max), Value::String(text)) = (self.0.get(name).and_then(|f| f.max_length), value) else {
+                continue;
+            };
             let length = utf16_len(text);
             if length > max {
                 *text = cut(text, max);

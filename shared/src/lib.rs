@@ -5,20 +5,20 @@
 
 pub mod clock;
 pub mod id;
-pub mod lead;
 pub mod judge;
+pub mod lead;
 
-pub mod error;
-pub mod fields;
 pub mod delivery;
+pub mod error;
 pub mod event;
+pub mod fields;
 pub mod retry;
 
-pub mod http;
+pub mod config;
 pub mod connector;
 pub mod control;
-pub mod telemetry;
+pub mod http;
 pub mod queue;
-pub mod config;
 pub mod service;
+pub mod telemetry;
 pub mod worker;

@@ -87,7 +87,9 @@ impl Metrics {
             meter
                 .f64_histogram(name)
                 .with_unit("s")
-                .with_boundaries(vec![0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0])
+                .with_boundaries(vec![
+                    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0,
+                ])
                 .build()
         };
         let count = |name| meter.u64_counter(name).build();

@@ -81,7 +81,9 @@ fn content(delivery: &Delivery) -> Result<Vec<u8>, DeliveryError> {
 }
 
 /// Runs `work` where it may block. It runs to its end even when nobody waits for it any more.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, DeliveryError> + Send + 'static) -> Result<T, DeliveryError> {
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, DeliveryError> + Send + 'static,
+) -> Result<T, DeliveryError> {
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|_| Err(DeliveryError::new(ErrorKind::Uncertain, "writing the file was broken off")))
 }

@@ -45,7 +45,10 @@ mod tests {
         assert_eq!(kind(Io::Other), ErrorKind::Unavailable);
         assert_eq!(kind(Io::PermissionDenied), ErrorKind::Misconfigured);
         assert_eq!(kind(Io::NotADirectory), ErrorKind::Misconfigured);
-        assert_eq!(parse_error("write to", Path::new("leads"), &Error::from_raw_os_error(28)).kind, ErrorKind::Unavailable);
+        assert_eq!(
+            parse_error("write to", Path::new("leads"), &Error::from_raw_os_error(28)).kind,
+            ErrorKind::Unavailable
+        );
     }
 
     #[test]

@@ -6,11 +6,15 @@
 
 pub mod conformance;
 mod fault;
+mod folder;
+mod partner;
 mod receiver;
 pub mod samples;
 mod server;
 mod socket;
 
 pub use fault::{Fault, How, Plan};
+pub use folder::Folder;
+pub use partner::Partner;
 pub use receiver::{Receiver, Record};
 pub use server::{Server, Simulated};

@@ -103,5 +103,6 @@ fn payload(delivery: &Delivery) -> Result<Vec<u8>, DeliveryError> {
 }
 
 fn value(text: &str) -> Result<HeaderValue, DeliveryError> {
-    HeaderValue::from_str(text).map_err(|_| DeliveryError::new(ErrorKind::Unexpected, "an id or a signature is no header"))
+    HeaderValue::from_str(text)
+        .map_err(|_| DeliveryError::new(ErrorKind::Unexpected, "an id or a signature is no header"))
 }

@@ -17,8 +17,12 @@ fn words(status: u16, kind: ErrorKind) -> &'static str {
         (405, _) => "the receiver takes no POST at this path; correct `url`",
         (410, _) => "the receiver has retired this path; correct `url` or remove the destination",
         (415, _) => "the receiver takes no application/json",
-        (_, ErrorKind::Unauthorized) => "the receiver refuses the signature or the credentials; correct `secret` or `headers`",
-        (409, _) => "the receiver says that the lead conflicts with what it has; to an id it knows it should answer 2xx",
+        (_, ErrorKind::Unauthorized) => {
+            "the receiver refuses the signature or the credentials; correct `secret` or `headers`"
+        }
+        (409, _) => {
+            "the receiver says that the lead conflicts with what it has; to an id it knows it should answer 2xx"
+        }
         (_, ErrorKind::Rejected) => "the receiver refuses this lead",
         (_, ErrorKind::Throttled) => "the receiver wants fewer requests",
         (_, ErrorKind::Unavailable) => "the receiver cannot take leads now",

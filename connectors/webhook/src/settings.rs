@@ -33,7 +33,9 @@ impl Settings {
             return Err("`url` must start with https:// (or http:// on a private network)".to_owned());
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err("`url` holds a user or a password; send them in `headers`: authorization = { env = \"..\" }".to_owned());
+            return Err(
+                "`url` holds a user or a password; send them in `headers`: authorization = { env = \"..\" }".to_owned()
+            );
         }
         if url.fragment().is_some() {
             return Err("`url` holds a `#`, and what follows it is never sent; remove it or write %23".to_owned());
@@ -45,12 +47,14 @@ impl Settings {
     pub(crate) fn headers(&self) -> Result<HeaderMap, String> {
         let mut headers = HeaderMap::new();
         for (name, value) in &self.headers {
-            let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`headers.{name}` is no header's name"))?;
+            let parsed =
+                HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`headers.{name}` is no header's name"))?;
             if is_ours(&parsed) {
                 return Err(format!("`headers.{name}` is set by leadrelay itself; remove it"));
             }
-            let mut value = HeaderValue::from_str(value.expose())
-                .map_err(|_| format!("the value of `headers.{name}` holds a line end or another character that no header can hold"))?;
+            let mut value = HeaderValue::from_str(value.expose()).map_err(|_| {
+                format!("the value of `headers.{name}` holds a line end or another character that no header can hold")
+            })?;
             value.set_sensitive(true);
             headers.insert(parsed, value);
         }
@@ -119,7 +123,9 @@ mod tests {
 
     #[test]
     fn headers_of_ours_and_of_the_connection_are_refused() {
-        for name in ["Webhook-Id", "webhook-signature", "Content-Type", "Host", "Connection", "Transfer-Encoding", "a b", ""] {
+        for name in
+            ["Webhook-Id", "webhook-signature", "Content-Type", "Host", "Connection", "Transfer-Encoding", "a b", ""]
+        {
             let error = settings("", &[(name, "t0ken")]).headers().expect_err(name);
             assert!(error.starts_with(&format!("`headers.{name}`")), "{error}");
         }
@@ -131,6 +137,9 @@ mod tests {
     #[test]
     fn debug_shows_the_host_and_no_token() {
         let shown = format!("{:?}", settings("https://partner.example.com/t0ken?sig=t0ken", &[("x-key", "t0ken")]));
-        assert!(shown.contains("partner.example.com") && shown.contains("x-key") && !shown.contains("t0ken"), "{shown}");
+        assert!(
+            shown.contains("partner.example.com") && shown.contains("x-key") && !shown.contains("t0ken"),
+            "{shown}"
+        );
     }
 }

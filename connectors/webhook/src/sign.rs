@@ -54,7 +54,8 @@ mod tests {
     #[test]
     fn a_secret_that_is_none_is_refused_with_the_remedy_and_not_shown() {
         let of = |bytes: usize| format!("whsec_{}", STANDARD.encode(vec![7; bytes]));
-        for wrong in ["", "t0ken", "whsec_", "whsec_t0ken!", "WHSEC_MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0", &of(23), &of(65)] {
+        for wrong in ["", "t0ken", "whsec_", "whsec_t0ken!", "WHSEC_MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0", &of(23), &of(65)]
+        {
             let error = Signer::new(&Secret::plain(wrong)).expect_err(wrong);
             assert!(error.starts_with("`secret`") && error.contains("openssl") && !error.contains("t0ken"), "{error}");
         }

@@ -132,7 +132,10 @@ async fn settings_that_make_no_sense_are_refused_when_the_connector_is_made() {
     for (settings, key) in [
         (json!({"url": "partner", "secret": SECRET}), "`url`"),
         (json!({"url": "https://partner.example.com", "secret": "t0ken"}), "`secret`"),
-        (json!({"url": "https://partner.example.com", "secret": SECRET, "headers": {"host": "t0ken"}}), "`headers.host`"),
+        (
+            json!({"url": "https://partner.example.com", "secret": SECRET, "headers": {"host": "t0ken"}}),
+            "`headers.host`",
+        ),
     ] {
         let error = world.make(settings).expect_err(key);
         assert!(error.starts_with(key) && !error.contains("t0ken"), "{error}");

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use actix_web::HttpResponse;
-use actix_web::web::{Bytes, Data, Path, Query};
+use actix_web::web::{Data, Path, Query};
 use leadrelay_shared::config::nearest;
 use leadrelay_shared::event::PauseCause;
 use leadrelay_shared::queue::TopicStats;
 
 use super::problem::Problem;
 use super::types::{DestinationStatus, Pause, SourceStatus, Stats};
-use super::{Api, query, read};
+use super::{Api, Received, query, read, received};
 use crate::store::DestinationRow;
 
 type Pairs = Query<Vec<(String, String)>>;
@@ -29,9 +29,10 @@ pub(super) async fn pause(
     api: Data<Api>,
     name: Path<String>,
     pairs: Pairs,
-    body: Bytes,
+    body: Received,
 ) -> Result<HttpResponse, Problem> {
     query::none(&pairs)?;
+    let body = received(body)?;
     let Pause { reason } = if body.is_empty() { Pause::default() } else { read(&body)? };
     if reason.chars().count() > REASON_MAX {
         return Err(Problem::bad_request(format!("a reason has at most {REASON_MAX} characters")));

@@ -36,10 +36,13 @@ pub(super) async fn show(api: Data<Api>, id: Path<String>, pairs: Pairs) -> Resu
     Ok(HttpResponse::Ok().json(detail(found, parked)))
 }
 
-/// The lead that `text` means: a whole id, or its beginning where no other lead begins so.
+/// The lead that `text` means: a whole id, its beginning where no other lead begins so, or the id of one of its deliveries.
 async fn the_one(api: &Api, text: &str) -> Result<LeadId, Problem> {
     match api.store.lead_ids(text).await?.as_slice() {
-        [] => Err(unknown()),
+        [] => match text.parse() {
+            Ok(delivery) => api.store.lead_of(delivery).await?.ok_or_else(unknown),
+            Err(_) => Err(unknown()),
+        },
         [id] => Ok(*id),
         _ => Err(Problem::new(actix_web::http::StatusCode::CONFLICT, "several leads begin so; write more of the id")),
     }

@@ -13,6 +13,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
+use actix_web::http::StatusCode;
 use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpServer, Resource, Route};
@@ -92,6 +93,9 @@ fn routes(api: Data<Api>) -> impl FnOnce(&mut ServiceConfig) {
         let scope = web::scope("/api")
             .app_data(api)
             .app_data(web::PayloadConfig::new(limit))
+            .app_data(web::QueryConfig::default().error_handler(|_, _| {
+                Problem::bad_request("the parameters cannot be read; is every `%` followed by two digits?").into()
+            }))
             .wrap(from_fn(token::required))
             .wrap(DefaultHeaders::new().add(("Cache-Control", "no-store")))
             .service(at("/v1/leads", "GET", web::get().to(leads::list)))
@@ -117,6 +121,18 @@ fn at(path: &'static str, allow: &'static str, route: Route) -> Resource {
     web::resource(path)
         .route(route)
         .default_service(web::to(move || async move { Err::<(), _>(Problem::method(allow)) }))
+}
+
+/// A body as it arrived, or why it did not.
+type Received = Result<web::Bytes, actix_web::Error>;
+
+fn received(body: Received) -> Result<web::Bytes, Problem> {
+    body.map_err(|error| {
+        let status = error.as_response_error().status_code();
+        let detail =
+            if status == StatusCode::PAYLOAD_TOO_LARGE { "the body is too large" } else { "the body did not arrive" };
+        Problem::new(status, detail)
+    })
 }
 
 /// Reads a JSON body. The error says where it is wrong.

@@ -2,14 +2,14 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::web::{Bytes, Data, Path, Query};
+use actix_web::web::{Data, Path, Query};
 use leadrelay_shared::delivery::Waiting;
 
 use super::leads::shown;
 use super::problem::Problem;
 use super::query::{self, listing};
 use super::types::{ParkedDetail, Repair, Replay, Replayed};
-use super::{Api, read};
+use super::{Api, Received, read, received};
 use crate::replay::Refusal;
 use crate::store::ParkedRow;
 
@@ -42,17 +42,17 @@ pub(super) async fn repair(
     api: Data<Api>,
     id: Path<String>,
     pairs: Pairs,
-    body: Bytes,
+    body: Received,
 ) -> Result<HttpResponse, Problem> {
     query::none(&pairs)?;
-    let Repair { body, dry_run } = read(&body)?;
+    let Repair { body, dry_run } = read(&received(body)?)?;
     let repaired = api.replayer.repair(&id, body.into_bytes(), dry_run).await?;
     Ok(HttpResponse::Ok().json(repaired))
 }
 
-pub(super) async fn replay(api: Data<Api>, pairs: Pairs, body: Bytes) -> Result<HttpResponse, Problem> {
+pub(super) async fn replay(api: Data<Api>, pairs: Pairs, body: Received) -> Result<HttpResponse, Problem> {
     query::none(&pairs)?;
-    let asked: Replay = read(&body)?;
+    let asked: Replay = read(&received(body)?)?;
     if matches!(&asked, Replay::Ids(ids) if ids.len() > IDS_MAX) {
         let detail = format!("at most {IDS_MAX} ids in one request");
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));

@@ -34,7 +34,11 @@ impl Token {
     /// The token of the configuration, or of the file in the data directory, which is made if need be.
     pub(super) fn of(loaded: &Loaded) -> Result<Self, String> {
         if let Some(secret) = &loaded.config.admin.token {
-            return Ok(Self(secret.expose().trim().to_owned()));
+            let token = secret.expose().trim();
+            if token.is_empty() {
+                return Err("admin.token is empty; give it a secret, or leave the key out and one is made".to_owned());
+            }
+            return Ok(Self(token.to_owned()));
         }
         let path = loaded.admin_token_file();
         make(&path).map_err(|e| format!("the admin token cannot be written to {}: {e}", path.display()))?;

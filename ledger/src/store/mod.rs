@@ -44,7 +44,7 @@ struct Inner {
     permits: Semaphore,
     path: PathBuf,
     /// Held for as long as the store is open.
-    _lock: std::fs::File,
+    lock: Mutex<Option<std::fs::File>>,
 }
 
 /// Why the store could not be asked or written. Holds no value of a lead.
@@ -76,8 +76,13 @@ impl Store {
             readers: Mutex::new(Vec::new()),
             permits: Semaphore::new(READERS),
             path: opened.path,
-            _lock: opened.lock,
+            lock: Mutex::new(Some(opened.lock)),
         })))
+    }
+
+    /// Lets another ledger have the file, although clones of this store may still be around.
+    pub fn close(&self) {
+        self.0.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     /// Runs `work` in one transaction, off the async threads. It is durable when this returns `Ok`.

@@ -46,9 +46,9 @@ async fn the_token_is_made_once_for_its_owner_alone() {
 
 #[tokio::test]
 async fn a_configured_token_is_used() {
-    // The table is open already, at the end of it.
     let clock = Clock::manual(start());
-    let mut ledger = Ledger::with("\n[admin.token]\nfile = \"my.token\"\n", clock.clone()).await;
+    let mut ledger =
+        Ledger::with("\n[admin]\nlisten = \"127.0.0.1:0\"\ntoken = \"correct horse battery staple\"\n", clock).await;
     ledger.token = "correct horse battery staple".to_owned();
     assert_eq!(ledger.get("/api/v1/leads").await.status, 200);
 }
@@ -96,6 +96,8 @@ async fn a_lead_tells_its_story() {
 
     let short: LeadDetail = ledger.get(&format!("/api/v1/leads/{}", &id[..8])).await.ok();
     assert_eq!(short.lead.id, lead_id(1));
+    let by_delivery: LeadDetail = ledger.get(&format!("/api/v1/leads/{}", crm.id)).await.ok();
+    assert_eq!(by_delivery.lead.id, lead_id(1));
 }
 
 #[tokio::test]
@@ -232,7 +234,8 @@ async fn bad_input_is_told_with_the_remedy() {
         assert!(ledger.post(path, &body).await.problem(400).contains(told), "{path} {body}");
     }
     let large = json!({"body": "x".repeat(200 << 10)});
-    assert_eq!(ledger.post(&format!("/api/v1/parked/{}/repair", lead_id(1)), &large).await.status, 413);
+    let repair = format!("/api/v1/parked/{}/repair", lead_id(1));
+    assert_eq!(ledger.post(&repair, &large).await.problem(413), "the body is too large");
     let many: Vec<String> = (0..1001).map(|n| n.to_string()).collect();
     assert!(ledger.post("/api/v1/replay", &json!({"ids": many})).await.problem(413).contains("at most 1000"));
 }

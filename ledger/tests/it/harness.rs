@@ -26,8 +26,6 @@ const HANG: Duration = Duration::from_secs(30);
 const CONFIG: &str = r#"
 [ingest]
 max_body = "16KiB"
-[admin]
-listen = "127.0.0.1:0"
 [sources.addon]
 tokens = ["0123456789abcdef"]
 [destinations.crm]
@@ -82,7 +80,8 @@ impl Ledger {
 
     async fn at(dir: Arc<TempDir>, more: &str, clock: Clock) -> Self {
         let base_dir = dir.path().to_owned();
-        let text = format!("{CONFIG}{more}");
+        let listen = if more.contains("[admin]") { "" } else { "\n[admin]\nlisten = \"127.0.0.1:0\"\n" };
+        let text = format!("{CONFIG}{more}{listen}");
         let config = Loader::default().parse(&text, &base_dir, std::iter::empty()).expect("a configuration");
         let loaded = Loaded { config, file: base_dir.join("leadrelay.toml"), base_dir };
         let settings = embedded::Settings {

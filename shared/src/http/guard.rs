@@ -1,8 +1,8 @@
 //! Which addresses a client may connect to, asked at the moment it connects.
 //!
-//! Invariant: a connection goes only to an address that [`Reach::admits`]. Names are checked by the resolver, whose answer
+//! Invariant: a connection goes only to an address that `Reach::admits`. Names are checked by the resolver, whose answer
 //! is the very list that is connected to, so a name that changes its mind (DNS rebinding) gains nothing; addresses written
-//! into a URL never meet the resolver and are checked by [`Reach::admits_host`].
+//! into a URL never meet the resolver and are checked by `Reach::admits_host`.
 
 use std::error::Error;
 use std::fmt;

@@ -1,7 +1,7 @@
 //! The one outgoing HTTP client: timeouts, capped answers, no redirects, no private addresses unless allowed.
 //!
-//! Invariants: a connection goes only where [`Settings`] let it, whatever a name resolves to ([`guard`]); a failure is
-//! `Uncertain` unless the request is known not to have left ([`failure`]); no text or `Debug` of this module holds a path,
+//! Invariants: a connection goes only where [`Settings`] let it, whatever a name resolves to (`guard`); a failure is
+//! `Uncertain` unless the request is known not to have left (`failure`); no text or `Debug` of this module holds a path,
 //! a query, a header or a body. One request is one attempt: nothing here tries twice, save that a kept-alive connection
 //! found closed before anything was written is replaced.
 

@@ -70,7 +70,9 @@ impl Facts {
 
 /// `MSFT_TEST_` and the 18 digits of .NET ticks, as in the published sample; more digits do not hurt.
 fn is_test_mark(text: &str) -> bool {
-    text.trim_start().strip_prefix("MSFT_TEST_").is_some_and(|rest| rest.bytes().take_while(u8::is_ascii_digit).count() >= 18)
+    text.trim_start()
+        .strip_prefix("MSFT_TEST_")
+        .is_some_and(|rest| rest.bytes().take_while(u8::is_ascii_digit).count() >= 18)
 }
 
 fn member<'a>(object: &'a Map<String, Value>, names: &[&str]) -> Option<&'a Value> {
@@ -80,7 +82,8 @@ fn member<'a>(object: &'a Map<String, Value>, names: &[&str]) -> Option<&'a Valu
 /// Whether `key` is `name` (lower case, letters and digits only) when case and punctuation are left out.
 pub(crate) fn same_name(key: &str, name: &str) -> bool {
     let mut rest = name.bytes();
-    key.bytes().filter(u8::is_ascii_alphanumeric).all(|b| rest.next() == Some(b.to_ascii_lowercase())) && rest.next().is_none()
+    key.bytes().filter(u8::is_ascii_alphanumeric).all(|b| rest.next() == Some(b.to_ascii_lowercase()))
+        && rest.next().is_none()
 }
 
 fn text(object: &Map<String, Value>, names: &[&str]) -> String {
@@ -101,7 +104,9 @@ mod tests {
 
     #[test]
     fn names_are_read_without_regard_to_case() {
-        let f = facts(r#"{"userDetails":{"FIRSTNAME":"Ann","lastname":"Lee","Title":"CTO"},"LEADSOURCE":"SPZA-PLT|contoso.addin"}"#);
+        let f = facts(
+            r#"{"userDetails":{"FIRSTNAME":"Ann","lastname":"Lee","Title":"CTO"},"LEADSOURCE":"SPZA-PLT|contoso.addin"}"#,
+        );
         assert_eq!((f.first_name.as_str(), f.last_name.as_str(), f.job_title.as_str()), ("Ann", "Lee", "CTO"));
         assert_eq!((f.action.as_str(), f.publisher.as_str(), f.offer.as_str()), ("PLT", "contoso", "addin"));
     }

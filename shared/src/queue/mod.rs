@@ -103,7 +103,9 @@ impl Queue {
     /// A source of claims on a topic. Several may be open on one topic; each message goes to one of them.
     pub fn claims<T: DeserializeOwned>(&self, topic: &Topic<T>) -> Claims<T> {
         match &self.engine {
-            Engine::Embedded(engine) => Claims { source: Source::Embedded(engine.claims(topic.name())), topic: topic.clone() },
+            Engine::Embedded(engine) => {
+                Claims { source: Source::Embedded(engine.claims(topic.name())), topic: topic.clone() }
+            }
         }
     }
 

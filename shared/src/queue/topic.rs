@@ -155,8 +155,8 @@ impl<T: DeserializeOwned> Envelope<T> {
     /// # Errors
     /// When the bytes are not an envelope of `T`, or it is of a later version. The text holds no value of the body.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let envelope: Self = serde_json::from_slice(bytes)
-            .map_err(|e| DecodeError::Shape { line: e.line(), column: e.column() })?;
+        let envelope: Self =
+            serde_json::from_slice(bytes).map_err(|e| DecodeError::Shape { line: e.line(), column: e.column() })?;
         if envelope.v > ENVELOPE_VERSION {
             return Err(DecodeError::Version { found: envelope.v });
         }

@@ -1,18 +1,178 @@
 //! The worker: claim, deliver, decide, settle. One for each destination.
+//!
+//! It holds what connectors must not: concurrency, timeouts, retries, pauses, the guard against panics. Invariants: no
+//! more than `concurrency` calls at once; nothing is attempted while the destination is paused, and then one delivery as a
+//! probe; every claim is settled or goes back.
 
+mod attempt;
+mod desk;
 mod entry;
+mod gate;
+mod outputs;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
 
 pub use entry::{ConnectorEntry, entry};
 
+use self::desk::Desk;
+use self::gate::Leave;
 use crate::connector::Connector;
-use crate::service::{Ctx, RunError};
+use crate::control::Control;
+use crate::delivery::Delivery;
+use crate::fields::Fields;
+use crate::queue::{Claim, Claims, QueueError, Topic};
+use crate::service::{Ctx, RunError, State};
+
+/// How long a worker that starts waits for operators' decisions.
+const CONTROL_WAIT: Duration = Duration::from_secs(5);
+
+type Decisions = watch::Receiver<Option<Arc<Control>>>;
 
 /// Delivers to one destination until the service is stopped.
 ///
 /// # Errors
 /// When the destination's settings make no sense to its connector, or the queue is closed.
 pub async fn run<C: Connector>(ctx: Ctx, destination: String) -> Result<(), RunError> {
-    let _ = destination;
-    ctx.stop.draining().await;
+    let desk = Arc::new(Desk::<C>::new(ctx, destination)?);
+    let part = format!("deliver.{}", desk.name);
+    desk.ctx.status.set(&part, State::Starting);
+    let mut control = desk.ctx.queue.control();
+    tokio::select! {
+        // Fails only when the queue is gone, which the first claim will tell.
+        _ = control.wait_for(Option::is_some) => {}
+        () = desk.ctx.clock.sleep(CONTROL_WAIT) => {}
+        () = desk.ctx.stop.draining() => {}
+    }
+    // What was asked for before this start is no news.
+    desk.is_asked(asked(&desk, &mut control));
+    desk.ctx.status.set(&part, State::Ready);
+    let learning = tokio::spawn(learn_fields(desk.clone()));
+    let mut attempts = JoinSet::new();
+    let worked = tokio::select! {
+        worked = work(&desk, &mut control, &mut attempts) => worked,
+        () = desk.ctx.stop.immediate() => Ok(()),
+    };
+    learning.abort();
+    tokio::select! {
+        () = finish(&mut attempts) => {}
+        // Dropping the attempts gives their messages back.
+        () = desk.ctx.stop.immediate() => attempts.shutdown().await,
+    }
+    worked
+}
+
+/// Claims and attempts, until draining.
+async fn work<C: Connector>(
+    desk: &Arc<Desk<C>>,
+    control: &mut Decisions,
+    attempts: &mut JoinSet<()>,
+) -> Result<(), RunError> {
+    let mut claims = desk.ctx.queue.claims(&Topic::deliver(&desk.name));
+    while !desk.ctx.stop.is_draining() {
+        while let Some(ended) = attempts.try_join_next() {
+            note_end(ended);
+        }
+        let slots = slots(desk, attempts.len());
+        let claimed = tokio::select! {
+            biased;
+            () = desk.ctx.stop.draining() => break,
+            _ = control.changed() => { obey(desk, control); continue }
+            () = desk.changed.notified() => continue,
+            // A claim under way is not given up for an attempt that ends: claims cost, and slots only get more.
+            Some(ended) = attempts.join_next(), if matches!(slots, Slots::Idle) => { note_end(ended); continue }
+            () = wait(desk, slots) => continue,
+            claimed = claim(&mut claims, slots, C::BATCH) => claimed?,
+        };
+        if matches!((desk.leave(), slots), (Leave::Wait(_), _) | (Leave::Probe, Slots::Claim(_))) {
+            // The gate closed while the claim was under way; dropping what was claimed gives it back.
+            continue;
+        }
+        let mut claimed = claimed.into_iter().peekable();
+        while claimed.peek().is_some() {
+            let call: Vec<_> = claimed.by_ref().take(C::BATCH).collect();
+            attempts.spawn(attempt::make(desk.clone(), call));
+        }
+    }
     Ok(())
+}
+
+/// What the loop may do next.
+#[derive(Clone, Copy)]
+enum Slots {
+    /// Claim for so many calls.
+    Claim(usize),
+    /// Claim one delivery.
+    Probe,
+    /// Wait for so long.
+    Wait(Duration),
+    /// Wait until something else happens: an attempt ends, an operator decides.
+    Idle,
+}
+
+fn slots<C: Connector>(desk: &Desk<C>, running: usize) -> Slots {
+    if desk.is_paused_by_hand() {
+        return Slots::Idle;
+    }
+    match desk.leave() {
+        Leave::Wait(wait) => Slots::Wait(wait),
+        Leave::Probe if running == 0 => Slots::Probe,
+        Leave::Full if running < desk.concurrency => Slots::Claim(desk.concurrency - running),
+        Leave::Probe | Leave::Full => Slots::Idle,
+    }
+}
+
+async fn claim(claims: &mut Claims<Delivery>, slots: Slots, batch: usize) -> Result<Vec<Claim<Delivery>>, QueueError> {
+    match slots {
+        Slots::Claim(calls) => claims.next(calls * batch).await,
+        Slots::Probe => claims.next(1).await,
+        Slots::Wait(_) | Slots::Idle => std::future::pending().await,
+    }
+}
+
+async fn wait<C: Connector>(desk: &Desk<C>, slots: Slots) {
+    match slots {
+        Slots::Wait(wait) => desk.ctx.clock.sleep(wait).await,
+        _ => std::future::pending().await,
+    }
+}
+
+/// Takes note of what operators have decided.
+fn obey<C: Connector>(desk: &Desk<C>, control: &mut Decisions) {
+    if desk.is_asked(asked(desk, control)) {
+        desk.probe_now();
+    }
+}
+
+/// When an operator last asked for this destination to be tried at once.
+fn asked<C: Connector>(desk: &Desk<C>, control: &mut Decisions) -> Option<jiff::Timestamp> {
+    control.borrow_and_update().as_ref().and_then(|c| c.try_now.get(&desk.name).copied())
+}
+
+/// Asks the destination for its live fields, so that values are cut where they must be.
+async fn learn_fields<C: Connector>(desk: Arc<Desk<C>>) {
+    match desk.connector.check().await {
+        Ok(fields) if fields != Fields::any() => {
+            desk.fields.send_replace(Arc::new(fields));
+        }
+        Ok(_) => {}
+        Err(error) => {
+            tracing::warn!(destination.name = %desk.name, kind = error.kind.as_str(), %error, "destination does not pass its check");
+        }
+    }
+}
+
+async fn finish(attempts: &mut JoinSet<()>) {
+    while let Some(ended) = attempts.join_next().await {
+        note_end(ended);
+    }
+}
+
+fn note_end(ended: Result<(), JoinError>) {
+    if ended.is_err_and(|e| e.is_panic()) {
+        tracing::error!("an attempt ended unexpectedly; its message comes again");
+    }
 }

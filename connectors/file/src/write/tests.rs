@@ -89,7 +89,9 @@ fn no_room_is_unavailable_and_leaves_nothing() {
     }
     let dir = tempfile::tempdir().expect("a folder");
     let mut shell = Command::new("sh");
-    shell.args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$0\" \"$@\""]).arg(std::env::current_exe().expect("this test"));
+    shell
+        .args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$0\" \"$@\""])
+        .arg(std::env::current_exe().expect("this test"));
     as_child("write::tests::no_room_is_unavailable_and_leaves_nothing", dir.path(), shell);
 }
 

@@ -6,79 +6,79 @@ use jiff::SignedDuration;
 use leadrelay_shared::connector::Connector;
 use leadrelay_shared::error::ErrorKind;
 
-use super::HttpTarget;
+use super::HttpWorld;
 use super::rig::{Rig, connector, discreet, marked};
 use crate::{Fault, How, Plan, Receiver, Server, samples};
 
-async fn is_throttled_for<T: HttpTarget>(rig: &Rig<T>, wish: &str, expected: SignedDuration) {
+async fn is_throttled_for<C: Connector, W: HttpWorld>(rig: &Rig<C, W>, wish: &str, expected: SignedDuration) {
     let delivery = samples::delivery(1);
-    rig.target.server().plan(Plan::Always(Fault::before(How::Wait(429, wish.to_owned()))));
+    rig.world.server().plan(Plan::Always(Fault::before(How::Wait(429, wish.to_owned()))));
     let error = rig.fails_as(ErrorKind::Throttled, &delivery).await;
     assert_eq!(error.retry_at, Some(rig.clock.now() + expected), "{wish}: {error:?}");
     assert_eq!(error.status, Some(429));
-    rig.target.server().plan(Plan::Sound);
+    rig.world.server().plan(Plan::Sound);
     rig.recovers(&delivery).await;
 }
 
 /// The server's time, in full.
-pub async fn a_429_in_seconds_is_honoured_in_full<T: HttpTarget>() {
-    is_throttled_for(&Rig::<T>::new().await, "7200", SignedDuration::from_hours(2)).await;
+pub async fn a_429_in_seconds_is_honoured_in_full<C: Connector, W: HttpWorld>() {
+    is_throttled_for(&Rig::<C, W>::new().await, "7200", SignedDuration::from_hours(2)).await;
 }
 
 /// The server's time, in full, by the connector's own clock.
-pub async fn a_429_by_date_is_honoured_in_full<T: HttpTarget>() {
-    let rig = Rig::<T>::new().await;
+pub async fn a_429_by_date_is_honoured_in_full<C: Connector, W: HttpWorld>() {
+    let rig = Rig::<C, W>::new().await;
     is_throttled_for(&rig, "Mon, 23 Nov 2026 13:00:00 GMT", SignedDuration::from_hours(1)).await;
     rig.clock.advance(Duration::from_secs(1800));
     is_throttled_for(&rig, "Monday, 23-Nov-26 13:00:00 GMT", SignedDuration::from_mins(30)).await;
 }
 
 /// A refused credential is about the destination, and no lead is parked for it.
-pub async fn a_401_is_unauthorized<T: HttpTarget>() {
-    let rig = Rig::<T>::new().await;
+pub async fn a_401_is_unauthorized<C: Connector, W: HttpWorld>() {
+    let rig = Rig::<C, W>::new().await;
     let delivery = samples::delivery(1);
-    rig.target.server().plan(Plan::Always(Fault::before(How::Status(401))));
+    rig.world.server().plan(Plan::Always(Fault::before(How::Status(401))));
     rig.fails_as(ErrorKind::Unauthorized, &delivery).await;
-    rig.target.server().plan(Plan::Sound);
+    rig.world.server().plan(Plan::Sound);
     rig.recovers(&delivery).await;
 }
 
 /// A lead goes where the configuration says and nowhere else.
-pub async fn a_redirect_is_not_followed<T: HttpTarget>() {
+pub async fn a_redirect_is_not_followed<C: Connector, W: HttpWorld>() {
     let elsewhere = Server::start(Receiver::new("whsec_MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0")).await;
-    let rig = Rig::<T>::new().await;
-    rig.target.server().plan(Plan::Always(Fault::before(How::Redirect(elsewhere.url()))));
+    let rig = Rig::<C, W>::new().await;
+    rig.world.server().plan(Plan::Always(Fault::before(How::Redirect(elsewhere.url()))));
     rig.fails_as(ErrorKind::Misconfigured, &samples::delivery(1)).await;
     assert_eq!(elsewhere.requests(), 0);
 }
 
 /// Loopback is private, and a destination that may not be there is not even connected to.
-pub async fn private_addresses_are_refused_unless_allowed<T: HttpTarget>() {
-    let rig = Rig::<T>::new().await;
-    is_misconfigured(&rig, rig.target.over_tls()).await;
+pub async fn private_addresses_are_refused_unless_allowed<C: Connector, W: HttpWorld>() {
+    let rig = Rig::<C, W>::new().await;
+    is_misconfigured(&rig, rig.world.over_tls()).await;
 }
 
 /// Plain HTTP shows a lead to whoever listens.
-pub async fn plain_http_is_refused_outside_private_networks<T: HttpTarget>() {
-    let rig = Rig::<T>::new().await;
-    is_misconfigured(&rig, rig.target.settings()).await;
+pub async fn plain_http_is_refused_outside_private_networks<C: Connector, W: HttpWorld>() {
+    let rig = Rig::<C, W>::new().await;
+    is_misconfigured(&rig, rig.world.settings()).await;
 }
 
-async fn is_misconfigured<T: HttpTarget>(rig: &Rig<T>, settings: serde_json::Value) {
-    let guarded = connector::<T>(settings, Duration::from_secs(60), false, &rig.clock);
+async fn is_misconfigured<C: Connector, W: HttpWorld>(rig: &Rig<C, W>, settings: serde_json::Value) {
+    let guarded = connector::<C>(settings, Duration::from_secs(60), false, &rig.clock);
     let error = guarded.deliver(&samples::delivery(1)).await.expect_err("the address is refused");
     assert_eq!(error.kind, ErrorKind::Misconfigured, "{error:?}");
     assert!(error.message.contains("allow_private_addresses"), "the remedy is not named: {error:?}");
     let error = guarded.check().await.expect_err("the address is refused");
     assert_eq!(error.kind, ErrorKind::Misconfigured, "{error:?}");
-    assert_eq!(rig.target.server().requests(), 0);
+    assert_eq!(rig.world.server().requests(), 0);
 }
 
 /// Discreet: whatever a server answers, also the request itself, no text shows a secret or a value of the lead.
-pub async fn shows_no_secret_and_no_lead_in_any_failure<T: HttpTarget>() {
-    let rig = Rig::<T>::hasty().await;
+pub async fn shows_no_secret_and_no_lead_in_any_failure<C: Connector, W: HttpWorld>() {
+    let rig = Rig::<C, W>::hasty().await;
     let (delivery, mark) = marked();
-    let mut marks = rig.target.secrets();
+    let mut marks = rig.world.secrets();
     marks.push(mark.to_owned());
     let statuses = [200, 201, 204, 301, 400, 401, 403, 404, 409, 410, 412, 413, 418, 422, 429, 500, 502, 503];
     let mut faults: Vec<How> = statuses.into_iter().map(How::Echo).collect();
@@ -86,10 +86,10 @@ pub async fn shows_no_secret_and_no_lead_in_any_failure<T: HttpTarget>() {
     faults.push(How::Redirect(format!("https://crm.example.com/{mark}")));
     faults.push(How::Wait(429, mark.to_owned()));
     for how in faults {
-        rig.target.server().plan(Plan::Always(Fault::before(how)));
+        rig.world.server().plan(Plan::Always(Fault::before(how)));
         discreet(&rig.connector.deliver(&delivery).await, &marks);
         discreet(&rig.connector.check().await.map(|_| Default::default()), &marks);
     }
-    rig.target.server().refuse().await;
+    rig.world.server().refuse().await;
     discreet(&rig.connector.deliver(&delivery).await, &marks);
 }

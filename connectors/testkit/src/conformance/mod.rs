@@ -1,8 +1,8 @@
-//! The contract of [`Connector`], executable: one named test for each of its lines.
+//! The contract of [`Connector`](leadrelay_shared::connector::Connector), executable: one named test for each of its lines.
 //!
-//! A connector's test file says how to start a world for it and what is in that world, and then
-//! `conformance!(MyTarget)`, or `conformance!(MyTarget, http)` where the world has a [`Server`] for a face, and `, edit` where
-//! a person could change a record afterwards.
+//! A connector's test file names the connector and a world to deliver to: `conformance!(AcmeConnector, Acme)`, or
+//! `conformance!(AcmeConnector, Acme, http)` where the world has a [`Server`] for a face, and `, edit` where a person could
+//! change a record afterwards.
 
 mod always;
 mod edits;
@@ -12,7 +12,6 @@ mod rig;
 
 use std::future::Future;
 
-use leadrelay_shared::connector::Connector;
 use leadrelay_shared::delivery::Delivery;
 use serde_json::Value;
 
@@ -23,19 +22,19 @@ pub use http::*;
 
 use crate::Server;
 
-/// A connector under test and the world that it delivers to.
-pub trait Target: Send + Sync + Sized + 'static {
-    /// The connector.
-    type Connector: Connector;
-
+/// Where a connector delivers to: a simulated CRM, a folder.
+pub trait World: Send + Sync + Sized + 'static {
     /// Makes a world with nothing in it.
     fn start() -> impl Future<Output = Self> + Send;
 
-    /// Settings that lead the connector to this world.
+    /// Settings that lead a connector to this world, as they stand in a configuration.
     fn settings(&self) -> Value;
 
     /// How many records the world holds for `delivery`.
     fn records(&self, delivery: &Delivery) -> usize;
+
+    /// How many records the world holds in all.
+    fn total(&self) -> usize;
 
     /// Secrets in the settings: no text may show them.
     fn secrets(&self) -> Vec<String> {
@@ -43,9 +42,9 @@ pub trait Target: Send + Sync + Sized + 'static {
     }
 }
 
-/// A target whose world is reached over HTTP.
-pub trait HttpTarget: Target {
-    /// The face of its world.
+/// A world that is reached over HTTP.
+pub trait HttpWorld: World {
+    /// Its face.
     fn server(&self) -> &Server;
 
     /// `settings`, but for `https://` at the same host and port: where nobody speaks TLS, and nobody is to be connected to.
@@ -55,8 +54,8 @@ pub trait HttpTarget: Target {
     }
 }
 
-/// A target in whose world a person could change a record.
-pub trait Editable: Target {
+/// A world in which a person could change a record.
+pub trait Editable: World {
     /// A person changes the record of `delivery`.
     fn edit(&self, delivery: &Delivery);
 
@@ -67,16 +66,16 @@ pub trait Editable: Target {
 /// One `#[tokio::test]` for each case, by the case's name.
 #[macro_export]
 macro_rules! conformance {
-    ($target:ty $(, $more:ident)*) => {
-        $crate::conformance_cases! { $target:
+    ($connector:ty, $world:ty $(, $more:ident)*) => {
+        $crate::conformance_cases! { $connector, $world;
             delivers, delivers_a_second_time_without_a_second_record, delivers_ten_at_once_as_one_record,
             delivers_many_in_order, can_be_dropped_at_any_moment, checks_without_a_trace,
             refuses_settings_that_it_does_not_know, shows_no_secret_and_no_lead_in_debug,
         }
-        $( $crate::conformance!(@$more $target); )*
+        $( $crate::conformance!(@$more $connector, $world); )*
     };
-    (@http $target:ty) => {
-        $crate::conformance_cases! { $target:
+    (@http $connector:ty, $world:ty) => {
+        $crate::conformance_cases! { $connector, $world;
             an_answer_lost_after_the_effect_is_uncertain_and_leaves_one_record,
             half_an_answer_after_the_effect_leaves_one_record,
             a_connection_cut_before_the_effect_is_uncertain, silence_is_uncertain_within_the_timeout,
@@ -89,8 +88,8 @@ macro_rules! conformance {
             plain_http_is_refused_outside_private_networks, shows_no_secret_and_no_lead_in_any_failure,
         }
     };
-    (@edit $target:ty) => {
-        $crate::conformance_cases! { $target: a_redelivery_leaves_what_a_person_edited, }
+    (@edit $connector:ty, $world:ty) => {
+        $crate::conformance_cases! { $connector, $world; a_redelivery_leaves_what_a_person_edited, }
     };
 }
 
@@ -98,10 +97,10 @@ macro_rules! conformance {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! conformance_cases {
-    ($target:ty: $($case:ident,)*) => {$(
+    ($connector:ty, $world:ty; $($case:ident,)*) => {$(
         #[tokio::test]
         async fn $case() {
-            $crate::conformance::$case::<$target>().await;
+            $crate::conformance::$case::<$connector, $world>().await;
         }
     )*};
 }

@@ -1,4 +1,4 @@
-//! A target with its connector made, and the questions that cases ask of both.
+//! A world and a connector to it, and the questions that cases ask of both.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,36 +10,36 @@ use leadrelay_shared::error::{DeliveryError, ErrorKind};
 use leadrelay_shared::http;
 use serde_json::Value;
 
-use super::Target;
+use super::World;
 use crate::samples;
 
 /// Long enough for any machine, so that only what hangs meets it.
 const PATIENT: Duration = Duration::from_secs(60);
 
 /// Short, for what is meant to hang.
-const HASTY: Duration = Duration::from_millis(400);
+const HASTY: Duration = Duration::from_millis(1500);
 
-pub(super) struct Rig<T: Target> {
-    pub(super) target: T,
+pub(super) struct Rig<C: Connector, W: World> {
+    pub(super) world: W,
     pub(super) clock: Clock,
-    pub(super) connector: T::Connector,
+    pub(super) connector: C,
 }
 
-impl<T: Target> Rig<T> {
-    /// A target that has all the time it wants.
+impl<C: Connector, W: World> Rig<C, W> {
+    /// A connector that has all the time it wants.
     pub(super) async fn new() -> Self {
-        Self::with(T::start().await, PATIENT)
+        Self::with(W::start().await, PATIENT)
     }
 
-    /// A target whose timeout is short.
+    /// A connector whose timeout is short.
     pub(super) async fn hasty() -> Self {
-        Self::with(T::start().await, HASTY)
+        Self::with(W::start().await, HASTY)
     }
 
-    fn with(target: T, timeout: Duration) -> Self {
+    fn with(world: W, timeout: Duration) -> Self {
         let clock = Clock::manual(samples::start());
-        let connector = connector::<T>(target.settings(), timeout, true, &clock);
-        Self { target, clock, connector }
+        let connector = connector::<C>(world.settings(), timeout, true, &clock);
+        Self { world, clock, connector }
     }
 
     /// Delivers, and fails unless it worked.
@@ -65,7 +65,7 @@ impl<T: Target> Rig<T> {
 
     /// Fails unless the world holds `count` records for `delivery`.
     pub(super) fn holds(&self, count: usize, delivery: &Delivery) {
-        assert_eq!(self.target.records(delivery), count, "records in the world");
+        assert_eq!(self.world.records(delivery), count, "records in the world");
     }
 
     /// The failed delivery, once more; and the world holds one record.
@@ -76,15 +76,10 @@ impl<T: Target> Rig<T> {
 }
 
 /// Makes a connector from settings.
-pub(super) fn connector<T: Target>(
-    settings: Value,
-    timeout: Duration,
-    allow_private: bool,
-    clock: &Clock,
-) -> T::Connector {
+pub(super) fn connector<C: Connector>(settings: Value, timeout: Duration, allow_private: bool, clock: &Clock) -> C {
     let settings = match serde_json::from_value(settings) {
         Ok(settings) => settings,
-        Err(error) => panic!("the target's settings are not its connector's: {error}"),
+        Err(error) => panic!("the world's settings are not the connector's: {error}"),
     };
     let client = http::Client::new(http::Settings { timeout, allow_private_addresses: allow_private });
     let context = Context {
@@ -93,7 +88,7 @@ pub(super) fn connector<T: Target>(
         clock: clock.clone(),
         base_dir: PathBuf::from("."),
     };
-    T::Connector::new(settings, context).unwrap_or_else(|error| panic!("the connector refuses its settings: {error}"))
+    C::new(settings, context).unwrap_or_else(|error| panic!("the connector refuses its settings: {error}"))
 }
 
 /// A delivery every value of which is a mark, and the mark.

@@ -24,7 +24,7 @@ fn settings(allow_private_addresses: bool) -> Settings {
 }
 
 fn hasty() -> Settings {
-    Settings { timeout: Duration::from_millis(200), allow_private_addresses: true }
+    Settings { timeout: Duration::from_secs(1), allow_private_addresses: true }
 }
 
 fn local() -> Client {

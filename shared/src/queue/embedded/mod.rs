@@ -18,9 +18,9 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub use self::store::OpenError;
 pub(super) use self::claims::{Claims, Handle, settle};
 use self::op::{GivenBack, NewRow, Op, Publish, Shared};
+pub use self::store::OpenError;
 use self::writer::Writer;
 use super::{Health, Message, QueueError, TopicStats};
 use crate::clock::Clock;
@@ -107,7 +107,9 @@ impl Engine {
 fn rows(clock: &Clock, messages: Vec<Message>) -> Result<Vec<NewRow>, QueueError> {
     if let Some(large) = messages.iter().find(|m| m.body.len() > LARGEST_BODY) {
         let size = large.body.len();
-        return Err(QueueError::Blocked(format!("a message of {size} bytes is larger than {LARGEST_BODY}, the most it takes")));
+        return Err(QueueError::Blocked(format!(
+            "a message of {size} bytes is larger than {LARGEST_BODY}, the most it takes"
+        )));
     }
     let delay = |m: &Message| m.not_before.and_then(|at| time::delay_until(clock, at));
     Ok(messages.into_iter().map(|m| NewRow { delay: delay(&m), topic: m.topic, id: m.id, body: m.body }).collect())

@@ -56,9 +56,15 @@ impl Store {
     }
 
     pub(super) fn commit(&self) -> Result<()> {
-        fail::fail_point!("queue::commit_refused", |_| Err(Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_FULL), None)));
+        fail::fail_point!("queue::commit_refused", |_| Err(rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL),
+            None
+        )));
         self.cached("COMMIT")?.execute([])?;
-        fail::fail_point!("queue::commit_unknown", |_| Err(Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR_FSYNC), None)));
+        fail::fail_point!("queue::commit_unknown", |_| Err(rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_FSYNC),
+            None
+        )));
         Ok(())
     }
 
@@ -117,7 +123,14 @@ impl Store {
     }
 
     /// Messages after `after` that have waited and are due at `until`.
-    pub(super) fn ripe(&self, topic: i64, after: Place, until: i64, limit: usize, into: &mut Vec<Stored>) -> Result<()> {
+    pub(super) fn ripe(
+        &self,
+        topic: i64,
+        after: Place,
+        until: i64,
+        limit: usize,
+        into: &mut Vec<Stored>,
+    ) -> Result<()> {
         let sql = "SELECT seq, due, id, body FROM msg WHERE topic = ?1 AND (due, seq) > (?2, ?3) AND due <= ?4 \
                    ORDER BY due, seq LIMIT ?5";
         let mut statement = self.cached(sql)?;

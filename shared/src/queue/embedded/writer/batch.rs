@@ -17,13 +17,14 @@ const STORE_TIME_EVERY: i64 = 1000;
 impl Writer {
     /// Writes what was asked for and answers it.
     pub(super) fn transact(&mut self, publishes: Vec<Publish>, settles: Vec<Settle>) {
-        let given_back: Vec<_> =
-            self.given_back.take().into_iter().filter(|seq| self.books.give_back(*seq)).collect();
+        let given_back: Vec<_> = self.given_back.take().into_iter().filter(|seq| self.books.give_back(*seq)).collect();
         let publishes = self.admit(publishes);
         match self.attempt(&publishes, &settles, &given_back) {
             Ok(grants) => self.confirm(publishes, settles, grants),
             // Settling makes room, so it must not fail for what is published beside it.
-            Err(fault) if fault.nothing_stored() && self.store.is_some() && !publishes.is_empty() && !settles.is_empty() => {
+            Err(fault)
+                if fault.nothing_stored() && self.store.is_some() && !publishes.is_empty() && !settles.is_empty() =>
+            {
                 self.fail(&fault, publishes, Vec::new());
                 match self.attempt(&[], &settles, &given_back) {
                     Ok(grants) => self.confirm(Vec::new(), settles, grants),
@@ -69,12 +70,12 @@ impl Writer {
             self.write(&store, publishes, settles, given_back)?;
             if self.trouble.is_none() { self.books.grant(&store, &mut grants) } else { Ok(()) }
         });
-        fail::fail_point!("queue::before_commit");
+        fail::fail_point!("queue::before_commit", |_| std::process::abort());
         let done = match written {
             Ok(()) => store.commit().map_err(|error| Fault::committing(&error)),
             Err(error) => Err(Fault::writing(&error)),
         };
-        fail::fail_point!("queue::after_commit");
+        fail::fail_point!("queue::after_commit", |_| std::process::abort());
         match done {
             Ok(()) => {
                 self.store = Some(store);
@@ -154,7 +155,7 @@ impl Writer {
             .collect();
         // When the consumer has gone, its claims are dropped here and so given back.
         let _ = grant.waiting.answer.send(claims);
-        fail::fail_point!("queue::after_claim");
+        fail::fail_point!("queue::after_claim", |_| std::process::abort());
     }
 
     /// Tells everybody that it failed. Dropping a settling gives its messages back.

@@ -17,12 +17,12 @@ use tokio::sync::{mpsc, watch};
 
 use self::gather::Work;
 use self::trouble::Trouble;
+use super::Settings;
 use super::books::Books;
 use super::op::{GivenBack, Op, Shared};
 use super::space::Space;
 use super::store::{OpenError, Store};
 use super::time::EngineTime;
-use super::Settings;
 use crate::clock::Clock;
 use crate::queue::{Health, QueueError};
 

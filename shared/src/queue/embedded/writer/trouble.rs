@@ -130,7 +130,8 @@ impl Writer {
             });
         }
         let store = Store::open(&self.settings.dir, self.settings.max_size).map_err(|e| e.to_string())?;
-        let taken_up = store.empty_log().and_then(|()| store.probe()).and_then(|()| self.books.load(&store, &self.time));
+        let taken_up =
+            store.empty_log().and_then(|()| store.probe()).and_then(|()| self.books.load(&store, &self.time));
         taken_up.map_err(|error| Fault::committing(&error).reason)?;
         self.store = Some(store);
         Ok(())

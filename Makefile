@@ -1,0 +1,25 @@
+# Each target is one command; continuous integration calls the same ones.
+.PHONY: test lint bench chaos needs
+
+# Everything that the tests talk to is installed by this; today a C compiler for SQLite.
+needs:
+	@.ci/needs
+
+# Passes every test.
+test: needs
+	cargo test --workspace --locked
+
+# Formatting, lints as errors, dependencies.
+lint: needs
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	.ci/deny
+
+# Figures, as ratios against the raw limit in the same run.
+bench: needs
+	cargo bench --locked -p leadrelay-shared --bench queue
+	cargo bench --locked -p leadrelay --bench figures
+
+# Kills the process at random moments: 20 rounds of 2,000 leads. Prints its seed; CHAOS_SEED=n repeats one.
+chaos: needs
+	CHAOS_ROUNDS=20 cargo test --locked --release -p leadrelay --test it -- --nocapture process::kill

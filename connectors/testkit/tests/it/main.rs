@@ -1,0 +1,47 @@
+//! The suite is itself held to something: it passes a connector that keeps the contract and fails one that breaks a line.
+
+mod careless;
+mod server;
+
+use std::future::Future;
+
+use careless::{Careless, Small};
+use leadrelay_testkit::conformance as suite;
+
+/// Whether a case passes. A case that fails panics, and prints why.
+async fn passes(case: impl Future<Output = ()> + Send + 'static) -> bool {
+    tokio::spawn(case).await.is_ok()
+}
+
+macro_rules! caught {
+    ($name:ident, $sin:expr => $($case:ident),*) => {
+        #[tokio::test]
+        async fn $name() {
+            $(
+                assert!(passes(suite::$case::<Careless<{ Careless::NOTHING }>, Small>()).await, "{}, with no fault", stringify!($case));
+                assert!(!passes(suite::$case::<Careless<{ $sin }>, Small>()).await, "{} overlooks it", stringify!($case));
+            )*
+        }
+    };
+}
+
+caught!(a_key_that_is_new_in_every_attempt, Careless::NEW_KEYS =>
+    delivers_a_second_time_without_a_second_record, delivers_ten_at_once_as_one_record,
+    an_answer_lost_after_the_effect_is_uncertain_and_leaves_one_record, silence_after_the_effect_leaves_one_record,
+    a_5xx_after_the_effect_leaves_one_record, a_dropped_attempt_leaves_one_record);
+caught!(an_update_where_a_create_was_meant, Careless::UPDATES => a_redelivery_leaves_what_a_person_edited);
+caught!(an_error_that_shows_the_answer, Careless::BLABS => shows_no_secret_and_no_lead_in_any_failure);
+caught!(a_server_whose_time_is_not_kept, Careless::HASTES =>
+    a_429_in_seconds_is_honoured_in_full, a_429_by_date_is_honoured_in_full);
+caught!(a_lost_answer_taken_for_a_failure, Careless::IS_SURE =>
+    an_answer_lost_after_the_effect_is_uncertain_and_leaves_one_record, garbage_is_uncertain_and_leaves_one_record,
+    silence_is_uncertain_within_the_timeout, a_connection_cut_before_the_effect_is_uncertain);
+caught!(a_failure_of_the_server_put_on_the_lead, Careless::BLAMES_THE_LEAD =>
+    a_5xx_before_the_effect_is_tried_again, a_5xx_after_the_effect_leaves_one_record, a_401_is_unauthorized,
+    a_redirect_is_not_followed);
+caught!(a_check_that_creates, Careless::CHECKS_BY_POSTING => checks_without_a_trace);
+
+#[tokio::test]
+async fn settings_that_take_any_key() {
+    assert!(!passes(suite::refuses_settings_that_it_does_not_know::<Careless<{ Careless::NOTHING }>, Small>()).await);
+}

@@ -1,0 +1,6 @@
+//! Whole paths through a relay in this process. Each test says what is in the world afterwards.
+
+mod faults;
+mod operate;
+mod path;
+mod restart;

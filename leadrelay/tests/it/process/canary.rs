@@ -1,0 +1,78 @@
+//! Leads, tokens and secrets are seeded with marks, everything is logged, and everything that the process says is searched:
+//! none of the marks is found.
+
+use leadrelay_testkit::{Fault, How, Plan};
+
+use crate::support::partner::Partner;
+use crate::support::process::Process;
+use crate::support::world;
+
+/// In every contact field, token and secret. Upper case, digits and no separators: it survives every encoding but base64.
+const MARK: &str = "C4N4RY";
+/// Base64 of the mark at each of the three offsets, without the characters that its neighbours change.
+const ENCODED: [&str; 3] = ["QzRONFJZ", "M0TjRSW", "DNE40Ul"];
+
+const TOKEN: &str = "C4N4RY-source-token-0123456789";
+const ADMIN: &str = "C4N4RY-admin-token-0123456789";
+/// `C4N4RY` and 26 more bytes.
+const SECRET: &str = "whsec_QzRONFJZLXdlYmhvb2stc2VjcmV0LTAxMjM0NTY3ODk=";
+
+fn lead(n: u64) -> String {
+    format!(
+        r#"{{"UserDetails":{{"FirstName":"{MARK}{n}","LastName":"{MARK}","Email":"{MARK}{n}@example.com","Phone":"555{MARK}","Country":"{MARK}","Company":"{MARK}","Title":"{MARK}"}},"LeadSource":"{MARK}-{MARK}|{MARK}.{MARK}","ActionCode":"{MARK}","OfferTitle":"{MARK}","Description":"{MARK}","{MARK}":"{MARK}"}}"#
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_says_what_is_in_a_lead_or_a_secret() {
+    let receiver = Partner::start(SECRET).await;
+    let echoing = [422, 500, 401, 429, 302, 418, 400].map(|status| Some(Fault::before(How::Echo(status))));
+    let others = [How::Garbage, How::Cut, How::CutAnswer, How::Oversize(1 << 20)].map(|how| Some(Fault::before(how)));
+    receiver.plan(Plan::List(echoing.into_iter().chain(others).collect()));
+    let dir = world::directory_with(&receiver.url(), TOKEN, ADMIN, SECRET, &routes());
+    let mut relay = Process::start(dir.path(), &[("LEADRELAY_LOG", "trace"), ("RUST_BACKTRACE", "1")]);
+    let door = relay.door().await;
+    let admin = relay.admin().await;
+    let http = world::client();
+    let mut said = String::new();
+
+    let url = format!("http://{}{}", door.address, format_args!("/v1/leads/addon/{TOKEN}"));
+    let mut ids = Vec::new();
+    for n in 0..14 {
+        let (_, answer) = world::send(http.post(&url).body(lead(n))).await;
+        ids.push(answer["id"].as_str().unwrap_or_default().to_owned());
+        said.push_str(&answer.to_string());
+    }
+    for body in ["", MARK, "{\"a\":", "[\"C4N4RY\"]", r#"{"UserDetails":{"Email":{"C4N4RY":1}}}"#] {
+        said.push_str(&world::send(http.post(&url).body(body)).await.1.to_string());
+    }
+    for path in ["/v1/leads/C4N4RY/C4N4RY", "/v1/leads/addon/C4N4RY", "/C4N4RY?C4N4RY=C4N4RY"] {
+        let url = format!("http://{}{path}", door.address);
+        said.push_str(&world::send(http.post(&url).header("x-c4n4ry", MARK).body(lead(99))).await.1.to_string());
+    }
+    for path in ["/healthz", "/readyz", "/metrics", "/api/v1/leads", "/C4N4RY"] {
+        let url = format!("http://{admin}{path}");
+        said.push_str(&http.get(&url).header("authorization", format!("Bearer {MARK}")).send().await.expect("an answer").text().await.expect("text"));
+    }
+    // The API shows leads to whoever has the token, and that is what it is for; it must not log them.
+    for path in ["/api/v1/leads?q=C4N4RY".to_owned(), "/api/v1/parked".to_owned(), format!("/api/v1/leads/{}", ids[0])] {
+        let (status, _) = world::send(http.get(format!("http://{admin}{path}")).bearer_auth(ADMIN)).await;
+        assert_eq!(status, 200, "{path}");
+    }
+    receiver.server.has_seen(8).await;
+    relay.signal(libc::SIGTERM);
+    assert!(relay.ended().await.success());
+    said.push_str(&relay.output.lock().expect("its output"));
+    let lines: Vec<&str> = said.lines().filter(|l| std::iter::once(&MARK).chain(&ENCODED).any(|mark| l.contains(*mark))).collect();
+    assert!(lines.is_empty(), "{} lines tell what they must not: {:#?}", lines.len(), &lines[..lines.len().min(5)]);
+    assert!(said.contains("attempt failed"), "the search was of something: {}", said.len());
+}
+
+/// One route that works, one whose template fails on every lead, one that is full of what the lead holds.
+fn routes() -> String {
+    format!(
+        "{}[destinations.inbox]\nconnector = \"file\"\npath = \"inbox\"\n\
+         [[routes]]\nname = \"fails\"\nto = \"inbox\"\n[routes.fields]\nx = \"{{{{ lead.email + 1 }}}}\"\n",
+        world::ALL_TO_PARTNER
+    )
+}

@@ -1,0 +1,6 @@
+//! What the end-to-end tests share.
+
+pub(crate) mod partner;
+pub(crate) mod poster;
+pub(crate) mod process;
+pub(crate) mod world;

@@ -1,0 +1,111 @@
+//! What all attempts at one destination share.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{Notify, watch};
+
+use super::entry;
+use super::gate::{Change, Gate, Leave, Now};
+use crate::config::TooLong;
+use crate::connector::Connector;
+use crate::error::DeliveryError;
+use crate::fields::Fields;
+use crate::id::LeadId;
+use crate::retry::Policy;
+use crate::service::{Ctx, RunError};
+
+/// One destination's connector, and everything that its attempts share.
+#[derive(Debug)]
+pub(super) struct Desk<C> {
+    pub(super) ctx: Ctx,
+    pub(super) name: String,
+    pub(super) connector: Arc<C>,
+    pub(super) concurrency: usize,
+    pub(super) timeout: Duration,
+    pub(super) policy: Policy,
+    pub(super) too_long: TooLong,
+    pub(super) fields: watch::Sender<Arc<Fields>>,
+    gate: Mutex<Gate>,
+    /// The last time at which an operator asked for a probe.
+    asked_at: Mutex<Option<Timestamp>>,
+    /// Told when the gate has changed.
+    pub(super) changed: Notify,
+}
+
+impl<C: Connector> Desk<C> {
+    pub(super) fn new(ctx: Ctx, name: String) -> Result<Self, RunError> {
+        let wrong = |reason| RunError::Other(format!("destinations.{name}: {reason}"));
+        let connector = entry::build::<C>(&ctx.loaded, &ctx.clock, &name).map_err(wrong)?;
+        let common = match ctx.config().destinations.get(&name) {
+            Some(destination) => destination.common.clone(),
+            None => return Err(wrong("there is no such destination".to_owned())),
+        };
+        let policy = common.retry.policy();
+        Ok(Self {
+            connector: Arc::new(connector),
+            concurrency: common.concurrency,
+            timeout: common.timeout.0,
+            policy,
+            too_long: common.too_long,
+            fields: watch::Sender::new(Arc::new(C::documented_fields())),
+            gate: Mutex::new(Gate::new(policy, common.retry.pause_after)),
+            asked_at: Mutex::new(None),
+            changed: Notify::new(),
+            ctx,
+            name,
+        })
+    }
+
+    /// What may be claimed now.
+    pub(super) fn leave(&self) -> Leave {
+        self.gate().leave(self.ctx.clock.monotonic())
+    }
+
+    pub(super) fn probe_now(&self) {
+        self.gate().probe_now();
+    }
+
+    pub(super) fn report(&self, outcome: Result<(), &DeliveryError>, now: Now) -> Option<Change> {
+        let jitter = self.jitter();
+        let change = self.gate().report(outcome, now, jitter);
+        if change.is_some() {
+            self.changed.notify_one();
+        }
+        change
+    }
+
+    /// Whether operators have paused this destination.
+    pub(super) fn is_paused_by_hand(&self) -> bool {
+        self.ctx.queue.control().borrow().as_ref().is_some_and(|c| c.is_paused(&self.name))
+    }
+
+    pub(super) fn is_erased(&self, lead: LeadId) -> bool {
+        self.ctx.queue.control().borrow().as_ref().is_some_and(|c| c.is_erased(lead))
+    }
+
+    /// Takes note of whether an outcome could be stored.
+    pub(super) fn settled(&self, stored: bool) {
+        self.gate().settled(stored, self.ctx.clock.monotonic());
+        if !stored {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Takes note of when an operator last asked for a probe; whether that is news.
+    pub(super) fn is_asked(&self, at: Option<Timestamp>) -> bool {
+        let mut last = self.asked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *last, at) < at
+    }
+
+    /// A random number in `0.0..=1.0`.
+    pub(super) fn jitter(&self) -> f64 {
+        // Without the machine's randomness the full delay is right too.
+        getrandom::u32().map_or(1.0, |n| f64::from(n) / f64::from(u32::MAX))
+    }
+
+    fn gate(&self) -> std::sync::MutexGuard<'_, Gate> {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

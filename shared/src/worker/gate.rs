@@ -1,0 +1,236 @@
+//! Whether a destination may be tried now: open, paused until a time, or being probed with one delivery.
+//!
+//! Pausing is not failing: while a destination is paused its backlog waits in its own queue and no attempt is counted.
+//! The gate is a plain state machine; it is told outcomes and the monotonic time, and it says what changed.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::error::{DeliveryError, ErrorKind};
+use crate::event::PauseCause;
+use crate::retry::Policy;
+
+/// The first wait after a refused credential or wrong settings: nobody mends those within seconds, and a refused
+/// credential that is tried again and again gets its account locked.
+const REFUSED_FIRST_WAIT: Duration = Duration::from_secs(60);
+
+/// The longest wait after outcomes could not be stored.
+const UNSETTLED_WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// The gate of one destination.
+#[derive(Debug)]
+pub(super) struct Gate {
+    state: State,
+    policy: Policy,
+    pause_after: u32,
+    /// Outcomes in a row that could not be stored. Above zero, one delivery at a time and with a wait before it: to
+    /// deliver what cannot be settled is to deliver it twice.
+    unsettled: u32,
+    hold_until: Duration,
+}
+
+#[derive(Debug, PartialEq)]
+enum State {
+    Open { failures: u32 },
+    Paused { until: Duration, tries: u32 },
+    Probing { tries: u32 },
+}
+
+/// What may be claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leave {
+    /// As much as there are slots for.
+    Full,
+    /// One delivery, whose outcome decides.
+    Probe,
+    /// Nothing for this long.
+    Wait(Duration),
+}
+
+/// What an outcome changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// The destination is not to be tried until `until`.
+    Paused {
+        /// Why.
+        cause: PauseCause,
+        /// The time of the next probe.
+        until: Timestamp,
+    },
+    /// It works again.
+    Resumed,
+}
+
+/// The present, on both clocks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Now {
+    pub(super) wall: Timestamp,
+    pub(super) monotonic: Duration,
+}
+
+impl Gate {
+    pub(super) fn new(policy: Policy, pause_after: u32) -> Self {
+        Self { state: State::Open { failures: 0 }, policy, pause_after, unsettled: 0, hold_until: Duration::ZERO }
+    }
+
+    /// What may be claimed now. A pause whose time has come turns into a probe.
+    pub(super) fn leave(&mut self, now: Duration) -> Leave {
+        if now < self.hold_until {
+            return Leave::Wait(self.hold_until - now);
+        }
+        if let State::Paused { until, tries } = self.state {
+            if now < until {
+                return Leave::Wait(until - now);
+            }
+            self.state = State::Probing { tries };
+        }
+        match self.state {
+            State::Open { .. } if self.unsettled == 0 => Leave::Full,
+            _ => Leave::Probe,
+        }
+    }
+
+    /// Takes note of whether an outcome could be stored.
+    pub(super) fn settled(&mut self, stored: bool, now: Duration) {
+        if stored {
+            (self.unsettled, self.hold_until) = (0, Duration::ZERO);
+        } else {
+            self.hold_until = now + UNSETTLED_WAIT_MAX.min(Duration::from_secs(1 << self.unsettled.min(5)));
+            self.unsettled = self.unsettled.saturating_add(1);
+        }
+    }
+
+    /// An operator asks for a probe now.
+    pub(super) fn probe_now(&mut self) {
+        if let State::Paused { tries, .. } = self.state {
+            self.state = State::Probing { tries };
+        }
+    }
+
+    /// Takes the outcome of an attempt; `jitter` is a random number in `0.0..=1.0`.
+    pub(super) fn report(&mut self, outcome: Result<(), &DeliveryError>, now: Now, jitter: f64) -> Option<Change> {
+        let error = match outcome {
+            Err(error) if Self::is_about_destination(error.kind) => error,
+            // An answer about the lead, or one that nobody understands, still is an answer: the destination is there.
+            _ => return self.works(),
+        };
+        let tries = match self.state {
+            State::Open { failures } if !self.is_enough(error.kind, failures + 1) => {
+                self.state = State::Open { failures: failures + 1 };
+                return None;
+            }
+            State::Open { .. } => 1,
+            State::Probing { tries } => tries + 1,
+            // Attempts that were under way when the pause began say nothing new.
+            State::Paused { .. } => return None,
+        };
+        let wait = self.wait(error, tries, now.wall, jitter);
+        self.state = State::Paused { until: now.monotonic + wait, tries };
+        let until = now.wall.checked_add(wait).unwrap_or(Timestamp::MAX);
+        Some(Change::Paused { cause: PauseCause::Failing { error: error.clone() }, until })
+    }
+
+    fn is_about_destination(kind: ErrorKind) -> bool {
+        kind.about() == crate::error::Blame::Destination
+    }
+
+    /// Quota and credentials pause at once, unreachability after some failures in a row.
+    fn is_enough(&self, kind: ErrorKind, failures: u32) -> bool {
+        matches!(kind, ErrorKind::Throttled | ErrorKind::Unauthorized | ErrorKind::Misconfigured)
+            || failures >= self.pause_after
+    }
+
+    fn works(&mut self) -> Option<Change> {
+        let was = std::mem::replace(&mut self.state, State::Open { failures: 0 });
+        (!matches!(was, State::Open { .. })).then_some(Change::Resumed)
+    }
+
+    fn wait(&self, error: &DeliveryError, tries: u32, now: Timestamp, jitter: f64) -> Duration {
+        let own = match error.kind {
+            ErrorKind::Unauthorized | ErrorKind::Misconfigured => REFUSED_FIRST_WAIT
+                .saturating_mul(1 << (tries - 1).min(10))
+                .min(self.policy.max_delay.max(REFUSED_FIRST_WAIT)),
+            // At least half of the bound: a pause of nearly nothing is none.
+            _ => self.policy.bound(tries).mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0)),
+        };
+        // The server's time counts in full, and then only our own wait above zero does.
+        error.retry_at.and_then(|at| Duration::try_from(at.duration_since(now)).ok()).unwrap_or(own)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gate() -> Gate {
+        Gate::new(Policy::default(), 3)
+    }
+
+    fn at(seconds: u64) -> Now {
+        Now { wall: Timestamp::UNIX_EPOCH + Duration::from_secs(seconds), monotonic: Duration::from_secs(seconds) }
+    }
+
+    fn failure(kind: ErrorKind) -> DeliveryError {
+        DeliveryError::new(kind, "no")
+    }
+
+    #[test]
+    fn it_pauses_after_failures_in_a_row_and_not_before() {
+        let mut gate = gate();
+        let down = failure(ErrorKind::Unavailable);
+        assert_eq!(gate.report(Err(&down), at(0), 1.0), None);
+        assert_eq!(gate.report(Err(&down), at(0), 1.0), None);
+        assert_eq!(gate.report(Ok(()), at(0), 1.0), None, "a success in between starts the count again");
+        assert_eq!(gate.report(Err(&down), at(0), 1.0), None);
+        assert_eq!(gate.report(Err(&down), at(0), 1.0), None);
+        assert!(matches!(gate.report(Err(&down), at(0), 1.0), Some(Change::Paused { .. })));
+        assert_eq!(gate.leave(Duration::ZERO), Leave::Wait(Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn one_probe_at_a_time_and_longer_waits_until_it_works() {
+        let mut gate = gate();
+        let refused = failure(ErrorKind::Unauthorized);
+        assert!(gate.report(Err(&refused), at(0), 1.0).is_some(), "a refused credential pauses at once");
+        assert_eq!(gate.report(Err(&refused), at(1), 1.0), None, "what was under way says nothing new");
+        assert_eq!(gate.leave(Duration::from_secs(60)), Leave::Probe);
+        assert!(gate.report(Err(&refused), at(60), 1.0).is_some());
+        assert_eq!(gate.leave(Duration::from_secs(60)), Leave::Wait(Duration::from_secs(120)));
+        gate.probe_now();
+        assert_eq!(gate.leave(Duration::from_secs(61)), Leave::Probe);
+        assert_eq!(gate.report(Ok(()), at(61), 1.0), Some(Change::Resumed));
+        assert_eq!(gate.leave(Duration::from_secs(61)), Leave::Full);
+    }
+
+    #[test]
+    fn the_servers_time_is_honoured_in_full() {
+        let mut gate = gate();
+        let asked = at(7200).wall;
+        let throttled = failure(ErrorKind::Throttled).retry_at(Some(asked));
+        let change = gate.report(Err(&throttled), at(0), 0.0);
+        assert!(matches!(change, Some(Change::Paused { until, .. }) if until == asked), "{change:?}");
+        assert_eq!(gate.leave(Duration::from_secs(7199)), Leave::Wait(Duration::from_secs(1)));
+        assert_eq!(gate.leave(Duration::from_secs(7200)), Leave::Probe);
+    }
+
+    #[test]
+    fn what_cannot_be_stored_is_not_delivered_in_bulk() {
+        let mut gate = gate();
+        gate.settled(false, Duration::ZERO);
+        assert_eq!(gate.leave(Duration::ZERO), Leave::Wait(Duration::from_secs(1)));
+        assert_eq!(gate.leave(Duration::from_secs(1)), Leave::Probe);
+        gate.settled(false, Duration::from_secs(1));
+        assert_eq!(gate.leave(Duration::from_secs(1)), Leave::Wait(Duration::from_secs(2)));
+        gate.settled(true, Duration::from_secs(3));
+        assert_eq!(gate.leave(Duration::from_secs(3)), Leave::Full);
+    }
+
+    #[test]
+    fn a_refused_lead_proves_that_the_destination_is_there() {
+        let mut gate = gate();
+        let down = failure(ErrorKind::Throttled);
+        gate.report(Err(&down), at(0), 1.0);
+        assert_eq!(gate.report(Err(&failure(ErrorKind::Rejected)), at(1), 1.0), Some(Change::Resumed));
+    }
+}
