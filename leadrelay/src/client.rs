@@ -223,7 +223,7 @@ impl Api {
                 })
             }
             401 | 403 => Err(Failure::Failed(format!(
-                "the relay at {at} refuses the admin token from {}; LEADRELAY_TOKEN may hold the right one",
+                "the relay at {at} refuses the admin token, which comes from {}; the right one is the one that it was started with",
                 self.token.origin
             ))),
             status => Err(Failure::Failed(problem(status, &answer.body))),

@@ -29,7 +29,7 @@ impl Place {
 
     /// The directory that its relative paths start from.
     pub(crate) fn base_dir(&self) -> &Path {
-        self.file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+        self.file.parent().unwrap_or(Path::new(""))
     }
 
     /// Reads it, with every mistake of its shape.

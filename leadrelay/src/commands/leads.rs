@@ -3,11 +3,15 @@
 use clap::{Args as ClapArgs, Subcommand};
 use leadrelay_ledger::api::types::{DeliverySummary, LeadDetail, LeadState, LeadSummary, Page, TimelineEntry};
 use leadrelay_shared::clock::Clock;
+use leadrelay_shared::fields::cut;
 
 use super::filter::{Filters, name_of, state};
 use crate::cli::{Call, Done};
 use crate::client::{Remote, query};
 use crate::output::{Output, moment, relative, short};
+
+/// The widest that a column of free text may be.
+const WIDTH: usize = 32;
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
@@ -77,8 +81,8 @@ fn list(output: Output, page: &Page<LeadSummary>) {
             name_of(lead.state),
             relative(now, lead.received_at),
             lead.source.clone(),
-            who(lead),
-            lead.company.clone(),
+            cut(&who(lead), WIDTH),
+            cut(&lead.company, WIDTH),
             lead.destinations.join(", "),
         ]
     };
@@ -173,16 +177,6 @@ fn attempts(n: u32) -> String {
 
 /// One line of a lead's story.
 pub(crate) fn sentence(entry: &TimelineEntry) -> String {
-    let mut told = format!("{:<11} ", entry.kind);
-    if let Some(destination) = &entry.destination {
-        told.push_str(&format!("{destination}: "));
-    }
-    told.push_str(&entry.text);
-    if let Some(ms) = entry.took_ms {
-        told.push_str(&format!(" (took {ms} ms)"));
-    }
-    for note in &entry.notes {
-        told.push_str(&format!("; {}: {}", note.about, note.text));
-    }
-    told
+    let notes = entry.notes.iter().map(|note| format!("; {}: {}", note.about, note.text));
+    std::iter::once(entry.text.clone()).chain(notes).collect()
 }

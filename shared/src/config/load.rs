@@ -24,14 +24,14 @@ pub struct Loaded {
     pub config: Config,
     /// The file.
     pub file: PathBuf,
-    /// The directory that relative paths start from.
+    /// The directory that relative paths start from. Empty where the file was named without one.
     pub base_dir: PathBuf,
 }
 
 impl Loaded {
     /// A path of the configuration, made absolute or relative to the working directory.
     pub fn path(&self, path: &Path) -> PathBuf {
-        below(&self.base_dir, path)
+        self.base_dir.join(path)
     }
 
     /// The data directory.
@@ -79,11 +79,6 @@ impl Reading {
     }
 }
 
-/// `path` as seen from `base_dir`, without a `./` that nobody wrote.
-pub(super) fn below(base_dir: &Path, path: &Path) -> PathBuf {
-    if base_dir == Path::new(".") { path.to_owned() } else { base_dir.join(path) }
-}
-
 impl Loader {
     /// Reads a file, with the process's environment over it.
     ///
@@ -95,7 +90,7 @@ impl Loader {
 
     /// Reads a file as far as it is sound, so that those who judge more than its shape can add their mistakes.
     pub fn read(&self, file: &Path) -> Reading {
-        let base_dir = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+        let base_dir = file.parent().unwrap_or(Path::new("")).to_owned();
         let (config, mistakes, places) = match std::fs::read_to_string(file) {
             Ok(text) => self.sound_parts(&text, &base_dir, std::env::vars()),
             Err(error) => (Config::default(), vec![unreadable(&error)], Places::default()),

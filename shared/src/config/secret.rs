@@ -8,8 +8,6 @@ use serde::Deserialize;
 use serde::de::Error;
 use serde_json::{Value, json};
 
-use super::load::below;
-
 /// A secret and where it came from. Its value is reached by [`Secret::expose`] alone; `Debug` shows the origin.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret {
@@ -82,7 +80,7 @@ pub(super) fn resolve(value: &Value, base_dir: &Path) -> Option<Result<Value, St
             Err(_) => Err(format!("the environment variable {name} is not set; set it to the secret")),
         });
     }
-    let path = below(base_dir, Path::new(object.get("file")?.as_str()?));
+    let path = base_dir.join(object.get("file")?.as_str()?);
     Some(read_file(&path).map(|value| json!({"value": value, "file": path})))
 }
 

@@ -1,14 +1,17 @@
 //! `leadrelay up`, and the commands that speak to it.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::net::TcpListener;
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 
-use super::support::{Home, Ran};
+use super::support::{Home, Ran, TOKEN};
 
 /// A relay in a process of its own, on ports of the system's choosing.
 struct Up {
     child: Child,
     out: BufReader<ChildStdout>,
+    log: Receiver<String>,
     lines: Vec<String>,
 }
 
@@ -16,9 +19,10 @@ impl Up {
     fn start(home: &Home) -> Self {
         let mut command = home.command(&["up"]);
         command.env("LEADRELAY_INGEST__LISTEN", "127.0.0.1:0").env("LEADRELAY_ADMIN__LISTEN", "127.0.0.1:0");
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        let log = log_of(child.stderr.take().expect("piped"));
         let out = BufReader::new(child.stdout.take().expect("piped"));
-        let mut up = Self { child, out, lines: Vec::new() };
+        let mut up = Self { child, out, log, lines: Vec::new() };
         while !up.lines.last().is_some_and(|l| l.starts_with("what became of a lead")) {
             let mut line = String::new();
             assert!(up.out.read_line(&mut line).expect("read") > 0, "it ended; it said {:?}", up.lines);
@@ -47,6 +51,11 @@ impl Up {
         assert_eq!(unsafe { libc::kill(id, signal) }, 0);
     }
 
+    /// Waits until the log has said `words`: signals that come too close together are one.
+    fn logs(&self, words: &str) {
+        while !self.log.recv().expect("it still runs").contains(words) {}
+    }
+
     fn ends_with(mut self) -> Option<i32> {
         self.child.wait().expect("it ends").code()
     }
@@ -58,6 +67,16 @@ impl Drop for Up {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The lines of a log as they come. They are read whether or not anybody asks, so that the writer never waits.
+fn log_of(log: ChildStderr) -> Receiver<String> {
+    let (lines, read) = channel();
+    std::thread::spawn(move || {
+        // Ends with the process, or when the test has ended before it.
+        BufReader::new(log).lines().map_while(Result::ok).try_for_each(|line| lines.send(line)).ok();
+    });
+    read
 }
 
 /// Runs the printed command as a person would paste it.
@@ -152,4 +171,32 @@ fn quarantined_leads_are_repaired_and_a_destination_is_paused_and_resumed() {
     assert_eq!(none.code, 0, "{}", none.told());
     up.signal(libc::SIGTERM);
     assert_eq!(up.ends_with(), Some(0));
+}
+
+#[test]
+fn a_second_signal_stops_at_once_and_loses_nothing() {
+    // Takes connections and never answers: an attempt that drains for as long as its timeout.
+    let hanging = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/leads", hanging.local_addr().expect("an address"));
+    let home = Home::with(&format!(
+        "[sources.addon]\ntokens = ['{TOKEN}']\n[destinations.hook]\nconnector = 'webhook'\nurl = '{url}'\ntimeout = '120s'\n\
+         secret = 'whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE='\nallow_private_addresses = true\n\
+         [[routes]]\nname = 'all'\nto = 'hook'\n"
+    ));
+    let up = Up::start(&home);
+    let to = up.after("listening for leads at ").to_owned();
+    let posted = up.ask(&home, &["send", "--to", &to, "--timeout", "1ms"]);
+    assert_eq!(posted.code, 1, "it cannot be delivered: {}", posted.told());
+    let under_way = hanging.accept().expect("an attempt begins");
+    up.signal(libc::SIGTERM);
+    up.logs("stopping");
+    up.signal(libc::SIGTERM);
+    assert_eq!(up.ends_with(), Some(143));
+    drop(under_way);
+    let again = Up::start(&home);
+    hanging.accept().expect("the lead is tried again");
+    again.signal(libc::SIGINT);
+    again.logs("stopping");
+    again.signal(libc::SIGINT);
+    assert_eq!(again.ends_with(), Some(130));
 }
