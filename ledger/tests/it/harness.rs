@@ -127,7 +127,6 @@ impl Ledger {
         Self::at(dir, more, clock).await
     }
 
-    #[cfg(feature = "failpoints")]
     /// The task's outcome, for a ledger that is meant to fail.
     pub(crate) async fn outcome(self) -> (Arc<TempDir>, Result<Result<(), RunError>, tokio::task::JoinError>) {
         let outcome = tokio::time::timeout(HANG, self.running).await.expect("it ends");

@@ -1,7 +1,6 @@
 //! The ledger from outside: its store, its recording, its API over HTTP.
 
 mod api;
-#[cfg(feature = "failpoints")]
 mod failpoints;
 mod fixtures;
 mod harness;
