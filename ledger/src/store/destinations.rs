@@ -178,8 +178,11 @@ impl Store {
 
 fn destinations(db: &Connection) -> Result<BTreeMap<String, DestinationRow>, StoreError> {
     let mut all: BTreeMap<String, DestinationRow> = BTreeMap::new();
-    let mut statement = db
-        .prepare_cached("SELECT name, delivered, last_success_at, last_error_at, last_error, pause FROM destination")?;
+    let mut statement = db.prepare_cached(
+        // A success after the pause ends it, whether or not the process that had paused it lived to say so.
+        "SELECT name, delivered, last_success_at, last_error_at, last_error,
+           CASE WHEN last_success_at > pause_at THEN NULL ELSE pause END FROM destination",
+    )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let (error, pause): (Option<String>, Option<String>) = (row.get(4)?, row.get(5)?);

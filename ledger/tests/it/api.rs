@@ -311,12 +311,24 @@ async fn destinations_say_how_they_are() {
     assert_eq!((all[0].delivered, all[0].parked, all[0].last_success_at), (1, 1, Some(at(3))));
     assert_eq!((all[0].paused, all[0].last_error_at), (false, Some(at(20))));
     assert_eq!((all[1].ready, all[1].delivered), (1, 0));
-    assert_eq!((&all[2].cause, all[2].paused_until), (&Some(cause), Some(at(500))));
+    assert_eq!((&all[2].cause, all[2].paused_until), (&Some(cause.clone()), Some(at(500))));
     let by_hand: DestinationStatus = ledger.post("/api/v1/destinations/partner/pause", &json!({})).await.ok();
     assert!(matches!(by_hand.cause, Some(PauseCause::Operator { .. })));
     ledger.tell(&[event(60, Fact::Resumed { destination: "partner".to_owned() })], &[]).await;
     let resumed: DestinationStatus = ledger.post("/api/v1/destinations/partner/resume", &json!({})).await.ok();
     assert!(!resumed.paused);
+
+    // A process that dies while a destination is paused does not say that it is tried again; its success does.
+    let paused =
+        |seconds| event(seconds, Fact::Paused { destination: "crm".to_owned(), cause: cause.clone(), until: None });
+    let crm = async || {
+        let all: Vec<DestinationStatus> = ledger.get("/api/v1/destinations").await.ok();
+        all.into_iter().find(|d| d.name == "crm").expect("crm").paused
+    };
+    ledger.tell(&[paused(70)], &[]).await;
+    assert!(crm().await);
+    ledger.tell(&[delivered(80, 2, "crm", 0)], &[]).await;
+    assert!(!crm().await);
 }
 
 #[tokio::test]
