@@ -158,7 +158,7 @@ impl Default for IngestConfig {
             max_body: ByteSize::kib(256),
             max_depth: 64,
             read_timeout: Span::secs(10),
-            max_connections: 4096,
+            max_connections: 1024,
             rate_limit: 200,
             workers: None,
         }

@@ -1,3 +1,4 @@
 //! What the shared words promise, proven from outside.
 
 mod queue;
+mod worker;

@@ -1,0 +1,104 @@
+//! What all attempts at one destination share: slots, pauses, decisions.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use leadrelay_shared::clock::Clock;
+use leadrelay_shared::control::Control;
+use leadrelay_shared::error::ErrorKind;
+use leadrelay_shared::event::Fact;
+use leadrelay_shared::queue::Topic;
+
+use super::{Act, Bench, delivery, now};
+
+#[tokio::test]
+async fn no_more_calls_than_slots() {
+    let bench = Bench::one_by_one("concurrency = 3\n", |_, _| Act::Wait).await;
+    bench.publish(0..12).await;
+    for _ in 0..12 {
+        bench.script.gate.add_permits(1);
+        assert!(matches!(bench.fact().await, Fact::Delivered { .. }));
+    }
+    assert_eq!(bench.script.most_running.load(Ordering::SeqCst), 3);
+    assert_eq!(bench.finish().await, 0);
+}
+
+#[tokio::test]
+async fn a_refused_credential_pauses_at_once_and_burns_no_attempt() {
+    let bench = Bench::one_by_one("concurrency = 1\n", |_, n| if n < 2 { Act::Fail(ErrorKind::Unauthorized) } else { Act::Take }).await;
+    bench.publish(0..4).await;
+    let mut facts = vec![bench.fact().await, bench.fact().await];
+    facts.sort_by_key(|f| matches!(f, Fact::Deferred { .. }));
+    assert!(matches!(&facts[0], Fact::Paused { .. }), "{facts:?}");
+    assert!(matches!(&facts[1], Fact::Deferred { attempt: 0, .. }), "uncounted: {facts:?}");
+    // The first probe fails as well: one attempt and no more, and then a longer pause.
+    bench.clock.advance(Duration::from_secs(60));
+    let facts = [bench.fact().await, bench.fact().await];
+    assert!(facts.iter().any(|f| matches!(f, Fact::Paused { .. })), "{facts:?}");
+    bench.clock.advance(Duration::from_secs(120));
+    let mut delivered = 0;
+    while delivered < 4 {
+        match bench.fact().await {
+            Fact::Delivered { attempt, .. } => {
+                assert_eq!(attempt, 1, "the refusals were not counted");
+                delivered += 1;
+            }
+            Fact::Resumed { .. } => {}
+            other => panic!("unexpected: {other:?}"),
+        }
+    }
+    assert_eq!(bench.finish().await, 0);
+}
+
+#[tokio::test]
+async fn an_operator_ends_a_pause_of_its_own_making() {
+    let bench = Bench::one_by_one("concurrency = 1\n", |_, n| if n == 0 { Act::Fail(ErrorKind::Misconfigured) } else { Act::Take }).await;
+    bench.publish(0..1).await;
+    let facts = [bench.fact().await, bench.fact().await];
+    assert!(facts.iter().any(|f| matches!(f, Fact::Paused { .. })), "{facts:?}");
+    bench.queue.publish_control(Control { try_now: [("crm".to_owned(), now())].into(), ..Control::default() });
+    let facts = [bench.fact().await, bench.fact().await];
+    assert!(facts.iter().any(|f| matches!(f, Fact::Delivered { .. })), "no time was moved: {facts:?}");
+    assert_eq!(bench.finish().await, 0);
+}
+
+#[tokio::test]
+async fn an_erased_lead_is_not_delivered() {
+    let bench = Bench::one_by_one("", |_, _| Act::Take).await;
+    bench.queue.publish_control(Control { erased: [delivery(0).lead].into(), ..Control::default() });
+    bench.publish(0..2).await;
+    let Fact::Delivered { about, .. } = bench.fact().await else { panic!("not delivered") };
+    assert_eq!(about.lead, delivery(1).lead);
+    assert_eq!(bench.finish().await, 0);
+}
+
+#[tokio::test]
+async fn what_is_in_flight_is_finished_when_draining_and_the_rest_waits() {
+    let bench = Bench::one_by_one("concurrency = 2\n", |_, _| Act::Wait).await;
+    bench.publish(0..5).await;
+    while bench.script.most_running.load(Ordering::SeqCst) < 2 {
+        tokio::task::yield_now().await;
+    }
+    bench.stop.drain();
+    bench.script.gate.add_permits(5);
+    let script = bench.script.clone();
+    assert_eq!(bench.finish().await, 3, "two were in flight, and the other three wait");
+    assert_eq!(script.delivered.lock().expect("records").len(), 2);
+}
+
+#[tokio::test]
+async fn a_message_that_ends_its_holders_is_parked() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let queue = super::queue(&dir, &Clock::manual(now()));
+    let killer = delivery(0);
+    queue.publish(vec![Topic::deliver("crm").message(killer.id.uuid(), &killer)]).await.expect("stored");
+    queue.close().await;
+    // As five processes leave it that ended while they held it.
+    let database = rusqlite::Connection::open(dir.path().join("queue/queue.db")).expect("the database");
+    database.execute("INSERT INTO claim (seq, times) SELECT seq, 5 FROM msg", []).expect("marked");
+    drop(database);
+    let bench = Bench::on::<1>(dir, "", |_, _| panic!("it must not be attempted")).await;
+    let parked = bench.parked().await;
+    assert_eq!(parked.reason.kind(), "crashed");
+    assert_eq!(bench.finish().await, 0);
+}
