@@ -152,8 +152,12 @@ fn asked<C: Connector>(desk: &Desk<C>, control: &mut Decisions) -> Option<jiff::
     control.borrow_and_update().as_ref().and_then(|c| c.try_now.get(&desk.name).copied())
 }
 
-/// Asks the destination for its live fields, so that values are cut where they must be.
+/// Asks the destination for its live fields, so that values are cut where they must be. One whose kind has no fields to tell
+/// is left in peace.
 async fn learn_fields<C: Connector>(desk: Arc<Desk<C>>) {
+    if C::documented_fields() == Fields::any() {
+        return;
+    }
     match desk.connector.check().await {
         Ok(fields) if fields != Fields::any() => {
             desk.fields.send_replace(Arc::new(fields));

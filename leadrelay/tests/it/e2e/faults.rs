@@ -56,7 +56,7 @@ async fn a_refused_lead_is_parked_and_its_replay_has_the_same_id() {
     world::run(ALL_TO_PARTNER, async |world| {
         world.receiver.plan(Plan::once(Fault::before(How::Status(422))));
         let id = world.accepted(lead_json(1)).await;
-        let lead = world.until(&id, "parked").await;
+        let lead = world.until_parked(&id, "parked").await;
         assert_eq!(lead["deliveries"][0]["parked"]["kind"], "rejected", "{lead:#}");
         let (status, replayed) = world.api("POST", "/api/v1/replay", Some(json!({"filter": {"destination": "partner"}}))).await;
         assert_eq!((status, &replayed["count"]), (200, &json!(1)), "{replayed}");

@@ -43,7 +43,7 @@ async fn the_published_test_lead_is_quarantined_repaired_and_delivered() {
         let (status, answer) = world.post(BROKEN).await;
         assert_eq!((status, &answer["status"]), (202, &json!("quarantined")));
         let id = answer["id"].as_str().expect("an id").to_owned();
-        let lead = world.until(&id, "quarantined").await;
+        let lead = world.until_parked(&id, "quarantined").await;
         assert!(lead["faults"][0]["reason"].as_str().is_some_and(|r| r.contains("comma") || r.contains("`,`")), "{lead:#}");
 
         let path = format!("/api/v1/parked/{id}/repair");
@@ -64,7 +64,7 @@ async fn what_matches_no_route_is_parked_and_says_so() {
     let never = "[[routes]]\nname = \"never\"\nwhen = \"lead.offer == 'nothing-has-this'\"\nto = \"partner\"\n";
     world::run(never, async |world| {
         let id = world.accepted(lead_json(1)).await;
-        world.until(&id, "unmatched").await;
+        world.until_parked(&id, "unmatched").await;
         let (_, parked) = world.api("GET", "/api/v1/parked", None).await;
         assert_eq!(parked["items"][0]["lead"], json!(id), "{parked}");
         assert_eq!(parked["items"][0]["reason"]["kind"], "unmatched");

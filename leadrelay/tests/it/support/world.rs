@@ -179,6 +179,16 @@ impl World {
         found.await.unwrap_or_else(|_| panic!("lead {id} is not {state}: {last:#}"))
     }
 
+    /// Waits until the lead is in this state and what waits of it is in the parked list, which is told by another message.
+    pub(crate) async fn until_parked(&self, id: &str, state: &str) -> Value {
+        self.eventually("it is in the parked list", async |world| {
+            let (_, parked) = world.api("GET", "/api/v1/parked", None).await;
+            parked["items"].as_array().is_some_and(|items| items.iter().any(|item| item["lead"] == id))
+        })
+        .await;
+        self.until(id, state).await
+    }
+
     /// Waits until something holds.
     pub(crate) async fn eventually(&self, what: &str, mut holds: impl AsyncFnMut(&Self) -> bool) {
         eventually(what, async || holds(self).await).await;

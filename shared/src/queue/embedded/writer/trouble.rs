@@ -100,7 +100,8 @@ impl Writer {
         if fault.ends_connection {
             self.store = None;
         }
-        let probe_at = self.time.reading() + LOOK_AGAIN;
+        // Further failures must not put the probe off.
+        let probe_at = self.trouble.as_ref().map_or(self.time.reading() + LOOK_AGAIN, |t| t.probe_at);
         self.trouble = Some(Trouble { reason: fault.reason.clone(), probe_at });
     }
 
