@@ -89,9 +89,7 @@ impl Token {
         let file = loaded.admin_token_file();
         let (text, origin) = match (std::env::var("LEADRELAY_TOKEN"), &loaded.config.admin.token) {
             (Ok(token), _) => (token, "the variable LEADRELAY_TOKEN".to_owned()),
-            (Err(_), Some(secret)) => {
-                (secret.expose().to_owned(), format!("admin.token in {}", loaded.file.display()))
-            }
+            (Err(_), Some(secret)) => (secret.expose().to_owned(), format!("admin.token in {}", loaded.file.display())),
             (Err(_), None) => {
                 let text = std::fs::read_to_string(&file).map_err(|e| no_token(&file.display().to_string(), &e))?;
                 (text, file.display().to_string())
@@ -113,7 +111,11 @@ fn no_token(file: &str, error: &std::io::Error) -> Failure {
 
 impl Api {
     /// Asks for `path`.
-    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &[&str], query: &[(String, String)]) -> Result<T, Failure> {
+    pub(crate) async fn get<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(String, String)],
+    ) -> Result<T, Failure> {
         let mut url = self.url(path);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
@@ -129,7 +131,8 @@ impl Api {
 
     /// Sends `body` to `path`.
     pub(crate) async fn post<B: Serialize, T: DeserializeOwned>(&self, path: &[&str], body: &B) -> Result<T, Failure> {
-        let body = serde_json::to_vec(body).map_err(|e| Failure::Failed(format!("it cannot be written as JSON: {e}")))?;
+        let body =
+            serde_json::to_vec(body).map_err(|e| Failure::Failed(format!("it cannot be written as JSON: {e}")))?;
         self.ask(Method::POST, self.url(path), Some(body)).await
     }
 
@@ -265,7 +268,9 @@ fn only(beginning: &str, what: &str, ids: impl Iterator<Item = String>) -> Resul
     match found.as_slice() {
         [one] => Ok(one.clone()),
         [] => Err(Failure::Failed(format!("there is no {what} whose id begins with {beginning}"))),
-        several => Err(Failure::Failed(format!("{} of them begin with {beginning}; write more of the id", several.len()))),
+        several => {
+            Err(Failure::Failed(format!("{} of them begin with {beginning}; write more of the id", several.len())))
+        }
     }
 }
 

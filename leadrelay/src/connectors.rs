@@ -7,10 +7,7 @@ use leadrelay_shared::worker::{ConnectorEntry, entry};
 
 /// Every connector.
 pub fn connectors() -> Vec<ConnectorEntry> {
-    vec![
-        entry::<FileConnector>(),
-        entry::<WebhookConnector>(),
-    ]
+    vec![entry::<FileConnector>(), entry::<WebhookConnector>()]
 }
 
 /// The connector of this name.

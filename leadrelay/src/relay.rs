@@ -39,8 +39,7 @@ impl Relay {
     pub async fn start(loaded: Loaded, clock: Clock) -> Result<Self, RunError> {
         let workers = workers(&loaded)?;
         let queue = open_queue(&loaded, &clock)?;
-        let ctx =
-            Ctx { loaded: Arc::new(loaded), clock, queue, stop: Stop::default(), status: Status::default() };
+        let ctx = Ctx { loaded: Arc::new(loaded), clock, queue, stop: Stop::default(), status: Status::default() };
         let stages: [Stop; STAGES] = std::array::from_fn(|_| ctx.stop.child());
         let mut services = Services::default();
         let of_stage = |stage: usize| Ctx { stop: stages[stage].clone(), ..ctx.clone() };

@@ -58,7 +58,8 @@ pub(crate) fn judged(call: &Call) -> Reading {
         // A connector can only say in other words what the schema has told of its settings already.
         let key = format!("destinations.{name}");
         let told = |m: &Mistake| m.key.strip_prefix(&key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-        if let (false, Some(connector)) = (reading.mistakes.iter().any(told), connector(&destination.common.connector)) {
+        if let (false, Some(connector)) = (reading.mistakes.iter().any(told), connector(&destination.common.connector))
+        {
             reading.add((connector.mistakes)(&loaded, name));
         }
     }
@@ -80,4 +81,3 @@ fn summary(loaded: &Loaded) -> String {
 pub(crate) fn sound(call: &Call) -> Result<Loaded, Failure> {
     Ok(judged(call).complete()?)
 }
-

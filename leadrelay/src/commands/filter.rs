@@ -39,7 +39,8 @@ impl Filters {
 pub(crate) fn state(text: &str) -> Result<LeadState, String> {
     let named = serde_json::from_value(text.to_lowercase().into());
     named.map_err(|_| {
-        "the states are accepted, routed, delivered, deferred, parked, quarantined, unmatched, duplicate and erased".to_owned()
+        "the states are accepted, routed, delivered, deferred, parked, quarantined, unmatched, duplicate and erased"
+            .to_owned()
     })
 }
 
@@ -51,7 +52,9 @@ pub(crate) fn name_of(state: LeadState) -> String {
 /// Refuses a call that could mean everything by accident.
 pub(crate) fn needs_ids_or_all(ids: &[String], all: bool, command: &str) -> Result<(), Failure> {
     match (ids.is_empty(), all) {
-        (true, false) => Err(Failure::Usage(format!("name ids, or write `{command} --all` with what they have in common"))),
+        (true, false) => {
+            Err(Failure::Usage(format!("name ids, or write `{command} --all` with what they have in common")))
+        }
         (false, true) => Err(Failure::Usage("name ids, or write --all; not both".to_owned())),
         _ => Ok(()),
     }

@@ -30,6 +30,7 @@ pub(crate) fn moment(text: &str) -> Result<jiff::Timestamp, String> {
     if let Ok(at) = text.parse() {
         return Ok(at);
     }
-    let ago: Span = text.parse().map_err(|_| "write a time (2030-01-31T12:00:00Z) or how long ago (2h, 7d)".to_owned())?;
+    let ago: Span =
+        text.parse().map_err(|_| "write a time (2030-01-31T12:00:00Z) or how long ago (2h, 7d)".to_owned())?;
     Clock::real().now().checked_sub(ago.0).map_err(|_| "that is too long ago".to_owned())
 }

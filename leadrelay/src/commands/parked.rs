@@ -90,7 +90,9 @@ pub(crate) async fn run(call: &Call, args: Args) -> Done {
                 told(call.output, &id, "released");
             }
         }
-        What::Repair { id, file, dry_run, remote } => repair::run(call.output, &remote.api(call)?, &id, file, dry_run).await?,
+        What::Repair { id, file, dry_run, remote } => {
+            repair::run(call.output, &remote.api(call)?, &id, file, dry_run).await?;
+        }
     }
     Ok(())
 }
@@ -158,7 +160,11 @@ fn show(output: Output, item: &ParkedDetail) {
     if let Some(record) = &item.record {
         output.line(format!("\nrecord\n{}", serde_json::to_string_pretty(record).unwrap_or_default()));
     }
-    output.line(format!("\n`leadrelay parked release {0}` sends it again as it is{1}", short(&item.id), repairable(item)));
+    output.line(format!(
+        "\n`leadrelay parked release {0}` sends it again as it is{1}",
+        short(&item.id),
+        repairable(item)
+    ));
 }
 
 fn repairable(item: &ParkedDetail) -> String {

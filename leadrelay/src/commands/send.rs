@@ -81,7 +81,8 @@ fn door(loaded: &Loaded, source: &str, to: Option<String>) -> Result<Url, Failur
         (None, Some(url), Some(_)) => url.clone(),
         (None, None, Some(_)) => {
             return Err(Failure::Usage(
-                "the relay speaks TLS and its certificate is for a name; give it with --to, or as ingest.public_url".to_owned(),
+                "the relay speaks TLS and its certificate is for a name; give it with --to, or as ingest.public_url"
+                    .to_owned(),
             ));
         }
         (None, _, None) => format!("http://{}", reachable(ingest.listen)),
@@ -93,7 +94,8 @@ fn door(loaded: &Loaded, source: &str, to: Option<String>) -> Result<Url, Failur
 /// Posts the body and gives the lead's id back.
 async fn post(output: Output, url: Url, body: Vec<u8>) -> Result<String, Failure> {
     let at = url.authority().to_owned();
-    let request = client()?.request(Method::POST, url).header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let request =
+        client()?.request(Method::POST, url).header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let answer = request.body(body).send().await.map_err(|error| {
         Failure::Failed(format!("the relay does not take leads at {at}: {error}; is `leadrelay up` running?"))
     })?;

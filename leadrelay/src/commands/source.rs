@@ -95,7 +95,9 @@ fn added(call: &Call, name: &str) -> Done {
     }
     call.output.line(format!("{name}: {url}"));
     if !loaded.config.routes.iter().any(|r| takes(r.from.as_deref(), name)) {
-        call.output.line(format!("No route takes its leads yet: add \"{name}\" to the `from` of a route, or they will be parked."));
+        call.output.line(format!(
+            "No route takes its leads yet: add \"{name}\" to the `from` of a route, or they will be parked."
+        ));
     }
     call.output.line("A relay that is running takes it up when it is restarted.");
     Ok(())
@@ -140,7 +142,8 @@ pub(crate) fn public_url(loaded: &Loaded, source: &str) -> Result<String, Failur
 /// The URL of a source at `base`.
 pub(crate) fn url_at(loaded: &Loaded, source: &str, base: &str) -> Result<String, Failure> {
     let token = loaded.config.sources.get(source).and_then(|s| s.tokens.iter().flat_map(Secret::lines).next());
-    let token = token.ok_or_else(|| Failure::Usage(format!("source `{source}` has no token; see `leadrelay check`")))?;
+    let token =
+        token.ok_or_else(|| Failure::Usage(format!("source `{source}` has no token; see `leadrelay check`")))?;
     Ok(format!("{}/v1/leads/{source}/{token}", base.trim_end_matches('/')))
 }
 
@@ -150,9 +153,7 @@ fn list(output: Output, loaded: &Loaded) {
         loaded.config.routes.iter().filter(|r| takes(r.from.as_deref(), name)).map(|r| r.name.as_str()).collect()
     };
     if output.json {
-        let told = |(name, source): (&String, &SourceConfig)| {
-            json!({"name": name, "format": source.format, "secret": secret(source), "routes": routes(name)})
-        };
+        let told = |(name, source): (&String, &SourceConfig)| json!({"name": name, "format": source.format, "secret": secret(source), "routes": routes(name)});
         return output.json(&sources.iter().map(told).collect::<Vec<_>>());
     }
     if sources.is_empty() {

@@ -58,8 +58,8 @@ pub(crate) fn run(call: &Call, args: Args) -> Done {
     let source = only_source(&loaded, args.source)?;
     let body = input::read(&args.file)?;
     let lead = lead(&loaded, &source, body)?;
-    let rules = Rules::compile(&loaded.config)
-        .map_err(|mistakes| ConfigError { file: Some(loaded.file.clone()), mistakes })?;
+    let rules =
+        Rules::compile(&loaded.config).map_err(|mistakes| ConfigError { file: Some(loaded.file.clone()), mistakes })?;
     let explanation = explain(&rules, &lead);
     let deliveries = explanation.routes.iter().filter_map(|route| sent(&loaded, route)).collect();
     let told = Told { source, explanation, deliveries };
@@ -135,7 +135,10 @@ fn show(output: Output, told: &Told) {
     for sent in &told.deliveries {
         output.line(match &sent.too_long {
             None => format!("\n{} would get", sent.destination),
-            Some(field) => format!("\n{} would get nothing: {field} is too long, and it is set to park such a lead", sent.destination),
+            Some(field) => format!(
+                "\n{} would get nothing: {field} is too long, and it is set to park such a lead",
+                sent.destination
+            ),
         });
         output.line(serde_json::to_string_pretty(&sent.record).unwrap_or_default());
         sent.notes.iter().for_each(|note| output.line(format!("  {}: {}", note.about, note.text)));

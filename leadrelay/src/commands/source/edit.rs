@@ -45,12 +45,17 @@ pub(super) fn add(place: &Place, name: &str, format: FormatName) -> Result<(), F
         return Err(Failure::Usage(format!("`sources` is written on one line; write [sources.{name}] by hand")));
     };
     if sources.contains_key(name) {
-        return Err(Failure::Usage(format!("there is a source `{name}` already; `leadrelay source url {name}` prints its URL")));
+        return Err(Failure::Usage(format!(
+            "there is a source `{name}` already; `leadrelay source url {name}` prints its URL"
+        )));
     }
     sources.insert(name, Item::Table(table));
     let file = place.base_dir().join(&reference);
     if file.exists() {
-        return Err(Failure::Usage(format!("{} is there already, of a source that was; remove it first", file.display())));
+        return Err(Failure::Usage(format!(
+            "{} is there already, of a source that was; remove it first",
+            file.display()
+        )));
     }
     write_tokens(&file, &[&fresh()?])?;
     secrets::rewrite(&place.file, &document.to_string()).map_err(|e| failed(&place.file, &e))
@@ -61,10 +66,13 @@ fn table(reference: &str, format: FormatName) -> Table {
     token.insert("file", reference.into());
     let mut table = Table::new();
     table.decor_mut().set_prefix("\n");
-    table.insert("format", value(match format {
-        FormatName::Marketplace => "marketplace",
-        FormatName::Json => "json",
-    }));
+    table.insert(
+        "format",
+        value(match format {
+            FormatName::Marketplace => "marketplace",
+            FormatName::Json => "json",
+        }),
+    );
     table.insert("tokens", value(Array::from_iter([Value::InlineTable(token)])));
     table
 }
@@ -102,19 +110,24 @@ pub(super) fn finish(place: &Place, name: &str) -> Result<(), Failure> {
 fn token_file(place: &Place, name: &str) -> Result<PathBuf, Failure> {
     let document = open(place)?;
     let Some(source) = document.get("sources").and_then(|s| s.get(name)) else {
-        return Err(Failure::Usage(format!("there is no source `{name}`; `leadrelay source list` shows those there are")));
+        return Err(Failure::Usage(format!(
+            "there is no source `{name}`; `leadrelay source list` shows those there are"
+        )));
     };
     let tokens: Vec<&Value> = source.get("tokens").and_then(Item::as_array).into_iter().flatten().collect();
     let reference = |token: &Value, key: &str| token.as_inline_table()?.get(key)?.as_str().map(str::to_owned);
     let Some(token) = tokens.first().filter(|_| tokens.len() == 1) else {
-        let reason = format!("`{name}` has {} entries in `tokens`, and only one file can be rotated for you", tokens.len());
+        let reason =
+            format!("`{name}` has {} entries in `tokens`, and only one file can be rotated for you", tokens.len());
         return Err(Failure::Usage(format!("{reason}; {}", by_file(&document, name))));
     };
     if let Some(file) = reference(token, "file") {
         return Ok(place.base_dir().join(file));
     }
     let place = match reference(token, "env") {
-        Some(variable) => format!("the secret of `{name}` comes from the variable {variable}, which is not ours to change"),
+        Some(variable) => {
+            format!("the secret of `{name}` comes from the variable {variable}, which is not ours to change")
+        }
         None => format!("the secret of `{name}` stands in the configuration itself"),
     };
     Err(Failure::Usage(format!("{place}; put a second one beside it in `tokens`, or {}", by_file(&document, name))))
@@ -129,7 +142,8 @@ fn open(place: &Place) -> Result<DocumentMut, Failure> {
         Failure::Usage(format!("{} cannot be read: {e}; `leadrelay up` writes one to begin with", place.file.display()))
     })?;
     // The parser's own picture of the place shows the line, which may hold a secret; `check` tells it without.
-    text.parse().map_err(|_| Failure::Usage(format!("{} is not TOML; `leadrelay check` says where", place.file.display())))
+    text.parse()
+        .map_err(|_| Failure::Usage(format!("{} is not TOML; `leadrelay check` says where", place.file.display())))
 }
 
 fn data_dir(document: &DocumentMut) -> &str {

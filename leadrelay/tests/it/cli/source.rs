@@ -99,7 +99,8 @@ fn a_missing_secret_is_made_by_rotating() {
 
 #[test]
 fn secrets_that_are_not_in_a_file_are_left_to_their_owner() {
-    let home = Home::with(&format!("[sources.a]\ntokens = [{{ env = 'A_TOKEN' }}]\n[sources.b]\ntokens = ['{TOKEN}']\n"));
+    let home =
+        Home::with(&format!("[sources.a]\ntokens = [{{ env = 'A_TOKEN' }}]\n[sources.b]\ntokens = ['{TOKEN}']\n"));
     insta::assert_snapshot!(home.run(&["source", "rotate", "a"]).told(), @r##"
 error: the secret of `a` comes from the variable A_TOKEN, which is not ours to change; put a second one beside it in `tokens`, or write tokens = [{ file = "data/sources/a.token" }] and run this again
 exit code 2

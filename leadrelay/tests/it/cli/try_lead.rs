@@ -57,7 +57,8 @@ exit code 0
 
 #[test]
 fn what_is_not_a_lead_is_told_by_pointer() {
-    let ran = home().run_with_input(&["try", "-", "--source", "addon"], br#"{"UserDetails": {"Email": 7}, "OfferTitle": []}"#);
+    let ran = home()
+        .run_with_input(&["try", "-", "--source", "addon"], br#"{"UserDetails": {"Email": 7}, "OfferTitle": []}"#);
     insta::assert_snapshot!(ran.told(), @r##"
 from addon: it is not a lead and would be parked for repair
   /UserDetails/Email: must be a string, is a number

@@ -97,7 +97,8 @@ fn the_first_start_writes_a_configuration_and_its_curl_line_makes_a_lead_arrive(
     assert_eq!(answer["status"], "accepted");
     let id = answer["id"].as_str().expect("an id").to_owned();
     // Follows a lead of its own to its end; the first one is not later than that.
-    let sent = home.command(&["send", "--address", up.after("listening for operators at ")])
+    let sent = home
+        .command(&["send", "--address", up.after("listening for operators at ")])
         .args(["--to", up.after("listening for leads at ")])
         .output()
         .expect("it runs");
