@@ -3,6 +3,7 @@
 //! `bare` parses and checks and answers; `accept` is ingest on a queue that nobody claims from; `relay` is everything, with one
 //! webhook destination. Each prints the address of its door when it is ready and ends when its input is closed.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,7 +14,6 @@ use leadrelay_shared::config::{Loaded, Loader};
 use leadrelay_shared::judge::Judge;
 use leadrelay_shared::queue::{Queue, embedded};
 use leadrelay_shared::service::{Ctx, Status, Stop};
-use tokio::io::AsyncReadExt;
 
 pub(crate) const TOKEN: &str = "bench-token-0123456789abcdef";
 pub(crate) const SECRET: &str = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
@@ -102,7 +102,7 @@ async fn accept(loaded: Loaded) {
 
 async fn relay(loaded: Loaded) {
     let relay = Relay::start(loaded, Clock::real()).await.expect("a relay");
-    relay.ready().await;
+    relay.ready().await.expect("every service works");
     ready(relay.ctx.status.address("ingest").await);
     closed().await;
     relay.drain().await.expect("it drains");
@@ -115,6 +115,6 @@ fn ready(address: std::net::SocketAddr) {
 
 /// Waits until the parent closes our input.
 async fn closed() {
-    let mut rest = Vec::new();
-    let _ = tokio::io::stdin().read_to_end(&mut rest).await;
+    let read = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
+    read.await.expect("reading ends").expect("its input can be read");
 }

@@ -57,7 +57,8 @@ async fn the_first_steps_of_the_readme_work_as_written() {
     let admin = relay.admin().await.to_string();
     let curl = relay.line("try it:").await;
     let posted = Command::new("sh").args(["-c", &curl]).output().expect("a shell");
-    let answer: serde_json::Value = serde_json::from_slice(&posted.stdout).unwrap_or_else(|e| panic!("{e}: {}", text(&posted)));
+    let answer: serde_json::Value =
+        serde_json::from_slice(&posted.stdout).unwrap_or_else(|e| panic!("{e}: {}", text(&posted)));
     assert_eq!(answer["status"], "accepted");
     let id = answer["id"].as_str().expect("an id").to_owned();
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use leadrelay_shared::clock::Clock;
-use leadrelay_testkit::{Fault, How, Plan};
 use leadrelay_testkit::samples::lead_json;
+use leadrelay_testkit::{Fault, How, Plan};
 use serde_json::json;
 
 use crate::support::world::{self, ALL_TO_PARTNER, World};
@@ -34,13 +34,21 @@ async fn a_destination_that_is_down_pauses_alone_and_comes_back() {
         for n in 0..30 {
             ids.push(world.accepted(lead_json(n)).await);
         }
-        world.eventually("the partner is paused and every file is there", async |world| {
-            let (_, destinations) = world.api("GET", "/api/v1/destinations", None).await;
-            let state = |name: &str| destinations["items"].as_array().or(destinations.as_array()).and_then(|all| {
-                all.iter().find(|d| d["name"] == name).cloned()
-            }).unwrap_or_default();
-            state("partner")["paused"] == true && state("inbox")["delivered"] == 30 && state("inbox")["paused"] == false
-        }).await;
+        world
+            .eventually("the partner is paused and every file is there", async |world| {
+                let (_, destinations) = world.api("GET", "/api/v1/destinations", None).await;
+                let state = |name: &str| {
+                    destinations["items"]
+                        .as_array()
+                        .or(destinations.as_array())
+                        .and_then(|all| all.iter().find(|d| d["name"] == name).cloned())
+                        .unwrap_or_default()
+                };
+                state("partner")["paused"] == true
+                    && state("inbox")["delivered"] == 30
+                    && state("inbox")["paused"] == false
+            })
+            .await;
         assert_eq!(world.receiver.distinct(), 0);
         world.receiver.plan(Plan::Sound);
         for id in &ids {
@@ -58,7 +66,8 @@ async fn a_refused_lead_is_parked_and_its_replay_has_the_same_id() {
         let id = world.accepted(lead_json(1)).await;
         let lead = world.until_parked(&id, "parked").await;
         assert_eq!(lead["deliveries"][0]["parked"]["kind"], "rejected", "{lead:#}");
-        let (status, replayed) = world.api("POST", "/api/v1/replay", Some(json!({"filter": {"destination": "partner"}}))).await;
+        let (status, replayed) =
+            world.api("POST", "/api/v1/replay", Some(json!({"filter": {"destination": "partner"}}))).await;
         assert_eq!((status, &replayed["count"]), (200, &json!(1)), "{replayed}");
         let lead = world.until(&id, "delivered").await;
         assert_eq!(lead["deliveries"][0]["round"], 1, "{lead:#}");
@@ -101,7 +110,11 @@ async fn a_clock_that_jumps_makes_no_storm_and_no_stall() {
             clock.jump(SignedDuration::from_hours(hours));
             let second = world.accepted(lead_json(2)).await;
             world.until(&second, "routed").await;
-            assert_eq!(world.receiver.server.requests(), 1, "no storm: the pause lasts in spite of the jump by {hours} h");
+            assert_eq!(
+                world.receiver.server.requests(),
+                1,
+                "no storm: the pause lasts in spite of the jump by {hours} h"
+            );
             clock.advance(Duration::from_secs(601));
             world.until(&first, "delivered").await;
             world.until(&second, "delivered").await;

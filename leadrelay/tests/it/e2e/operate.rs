@@ -8,7 +8,8 @@ use crate::support::world::{self, ALL_TO_PARTNER};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_destination_paused_by_hand_gets_nothing_until_it_is_resumed() {
     world::run(ALL_TO_PARTNER, async |world| {
-        let (status, _) = world.api("POST", "/api/v1/destinations/partner/pause", Some(json!({"reason": "moving house"}))).await;
+        let (status, _) =
+            world.api("POST", "/api/v1/destinations/partner/pause", Some(json!({"reason": "moving house"}))).await;
         assert_eq!(status, 200);
         let id = world.accepted(lead_json(1)).await;
         world.until(&id, "routed").await;

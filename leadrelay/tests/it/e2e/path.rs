@@ -13,7 +13,8 @@ async fn a_lead_arrives_and_its_story_is_told() {
     world::run(ALL_TO_PARTNER, async |world| {
         let id = world.accepted(lead_json(1)).await;
         let lead = world.until(&id, "delivered").await;
-        let kinds: Vec<_> = lead["timeline"].as_array().expect("a timeline").iter().map(|e| e["kind"].clone()).collect();
+        let kinds: Vec<_> =
+            lead["timeline"].as_array().expect("a timeline").iter().map(|e| e["kind"].clone()).collect();
         assert_eq!(kinds, ["accepted", "routed", "delivered"], "{lead:#}");
         assert!(world.receiver.has(&World::delivery(&id, "partner")));
         assert_eq!(world.receiver.distinct(), 1);
@@ -29,9 +30,11 @@ async fn a_resend_is_answered_with_the_first_id_and_delivered_once() {
         assert_eq!((status, &answer["status"], &answer["id"]), (202, &json!("duplicate"), &json!(id)));
         let lead = world.until(&id, "delivered").await;
         assert_eq!(lead["lead"]["id"], json!(id));
-        world.eventually("the resend is in the ledger", async |world| {
-            world.until(&id, "delivered").await["lead"]["duplicates"] == 1
-        }).await;
+        world
+            .eventually("the resend is in the ledger", async |world| {
+                world.until(&id, "delivered").await["lead"]["duplicates"] == 1
+            })
+            .await;
         assert_eq!(world.receiver.server.requests(), 1);
     })
     .await;
@@ -44,7 +47,10 @@ async fn the_published_test_lead_is_quarantined_repaired_and_delivered() {
         assert_eq!((status, &answer["status"]), (202, &json!("quarantined")));
         let id = answer["id"].as_str().expect("an id").to_owned();
         let lead = world.until_parked(&id, "quarantined").await;
-        assert!(lead["faults"][0]["reason"].as_str().is_some_and(|r| r.contains("comma") || r.contains("`,`")), "{lead:#}");
+        assert!(
+            lead["faults"][0]["reason"].as_str().is_some_and(|r| r.contains("comma") || r.contains("`,`")),
+            "{lead:#}"
+        );
 
         let path = format!("/api/v1/parked/{id}/repair");
         let (status, still) = world.api("POST", &path, Some(json!({"body": BROKEN}))).await;

@@ -1,7 +1,7 @@
 //! Ended in the middle and started again: nothing is lost, nothing has two ids.
 
-use leadrelay_testkit::{Fault, How, Plan};
 use leadrelay_testkit::samples::lead_json;
+use leadrelay_testkit::{Fault, How, Plan};
 
 use crate::support::world::{self, ALL_TO_PARTNER, World};
 

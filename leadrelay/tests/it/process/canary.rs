@@ -54,10 +54,21 @@ async fn nothing_says_what_is_in_a_lead_or_a_secret() {
     }
     for path in ["/healthz", "/readyz", "/metrics", "/api/v1/leads", "/C4N4RY"] {
         let url = format!("http://{admin}{path}");
-        said.push_str(&http.get(&url).header("authorization", format!("Bearer {MARK}")).send().await.expect("an answer").text().await.expect("text"));
+        said.push_str(
+            &http
+                .get(&url)
+                .header("authorization", format!("Bearer {MARK}"))
+                .send()
+                .await
+                .expect("an answer")
+                .text()
+                .await
+                .expect("text"),
+        );
     }
     // The API shows leads to whoever has the token, and that is what it is for; it must not log them.
-    for path in ["/api/v1/leads?q=C4N4RY".to_owned(), "/api/v1/parked".to_owned(), format!("/api/v1/leads/{}", ids[0])] {
+    for path in ["/api/v1/leads?q=C4N4RY".to_owned(), "/api/v1/parked".to_owned(), format!("/api/v1/leads/{}", ids[0])]
+    {
         let (status, _) = world::send(http.get(format!("http://{admin}{path}")).bearer_auth(ADMIN)).await;
         assert_eq!(status, 200, "{path}");
     }
@@ -65,7 +76,8 @@ async fn nothing_says_what_is_in_a_lead_or_a_secret() {
     relay.signal(libc::SIGTERM);
     assert!(relay.ended().await.success());
     said.push_str(&relay.output.lock().expect("its output"));
-    let lines: Vec<&str> = said.lines().filter(|l| std::iter::once(&MARK).chain(&ENCODED).any(|mark| l.contains(*mark))).collect();
+    let lines: Vec<&str> =
+        said.lines().filter(|l| std::iter::once(&MARK).chain(&ENCODED).any(|mark| l.contains(*mark))).collect();
     assert!(lines.is_empty(), "{} lines tell what they must not: {:#?}", lines.len(), &lines[..lines.len().min(5)]);
     assert!(said.contains("attempt failed"), "the search was of something: {}", said.len());
 }

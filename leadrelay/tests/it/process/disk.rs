@@ -35,7 +35,10 @@ impl Drop for SmallDisk {
 
 fn run(program: &str, args: &[&str]) {
     let status = Command::new(program).args(args).status().unwrap_or_else(|e| panic!("{program}: {e}"));
-    assert!(status.success(), "{program} {args:?}: {status}; this test mounts a small file system and needs root for it");
+    assert!(
+        status.success(),
+        "{program} {args:?}: {status}; this test mounts a small file system and needs root for it"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

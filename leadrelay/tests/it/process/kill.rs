@@ -49,7 +49,9 @@ async fn whatever_was_answered_2xx_arrives() {
         let mut relay = Process::start(dir.path(), &[]);
         let door = relay.door().await;
         let first = round * LEADS;
-        let posting = tokio::spawn(async move { poster::post(&door, 64, first..first + LEADS, leadrelay_testkit::samples::lead_json).await });
+        let posting = tokio::spawn(async move {
+            poster::post(&door, 64, first..first + LEADS, leadrelay_testkit::samples::lead_json).await
+        });
         // The random moment is the point of this test: nothing is waited for.
         tokio::time::sleep(Duration::from_millis(20 + moments.next(1500))).await;
         relay.signal(libc::SIGKILL);
@@ -60,7 +62,8 @@ async fn whatever_was_answered_2xx_arrives() {
 
     let mut relay = Process::start(dir.path(), &[]);
     relay.door().await;
-    let wanted: BTreeMap<String, String> = acked.iter().map(|id| (World::delivery(id, "partner"), id.clone())).collect();
+    let wanted: BTreeMap<String, String> =
+        acked.iter().map(|id| (World::delivery(id, "partner"), id.clone())).collect();
     let missing = || wanted.keys().filter(|id| !receiver.has(id)).count();
     let all_there = tokio::time::timeout(Duration::from_secs(180), async {
         while missing() > 0 {

@@ -25,7 +25,12 @@ async fn no_more_calls_than_slots() {
 
 #[tokio::test]
 async fn a_refused_credential_pauses_at_once_and_burns_no_attempt() {
-    let bench = Bench::one_by_one("concurrency = 1\n", |_, n| if n < 2 { Act::Fail(ErrorKind::Unauthorized) } else { Act::Take }).await;
+    let bench =
+        Bench::one_by_one(
+            "concurrency = 1\n",
+            |_, n| if n < 2 { Act::Fail(ErrorKind::Unauthorized) } else { Act::Take },
+        )
+        .await;
     bench.publish(0..4).await;
     let mut facts = vec![bench.fact().await, bench.fact().await];
     facts.sort_by_key(|f| matches!(f, Fact::Deferred { .. }));
@@ -52,7 +57,12 @@ async fn a_refused_credential_pauses_at_once_and_burns_no_attempt() {
 
 #[tokio::test]
 async fn an_operator_ends_a_pause_of_its_own_making() {
-    let bench = Bench::one_by_one("concurrency = 1\n", |_, n| if n == 0 { Act::Fail(ErrorKind::Misconfigured) } else { Act::Take }).await;
+    let bench =
+        Bench::one_by_one(
+            "concurrency = 1\n",
+            |_, n| if n == 0 { Act::Fail(ErrorKind::Misconfigured) } else { Act::Take },
+        )
+        .await;
     bench.publish(0..1).await;
     let facts = [bench.fact().await, bench.fact().await];
     assert!(facts.iter().any(|f| matches!(f, Fact::Paused { .. })), "{facts:?}");

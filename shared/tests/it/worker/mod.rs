@@ -160,7 +160,8 @@ impl Bench {
         queue.publish_control(Control::default());
         let loaded = Arc::new(Loaded { config, file: "leadrelay.toml".into(), base_dir: dir.path().to_owned() });
         let stop = Stop::default();
-        let ctx = Ctx { loaded, clock: clock.clone(), queue: queue.clone(), stop: stop.clone(), status: Status::default() };
+        let ctx =
+            Ctx { loaded, clock: clock.clone(), queue: queue.clone(), stop: stop.clone(), status: Status::default() };
         let worker = Some(tokio::spawn(worker::run::<Fake<BATCH>>(ctx, "crm".to_owned())));
         Self { script, queue, clock, stop, worker, _dir: dir }
     }
@@ -175,7 +176,8 @@ impl Bench {
     /// The next fact that the worker tells.
     pub(crate) async fn fact(&self) -> Fact {
         let mut claims = self.queue.claims(&Topic::<Event>::events());
-        let claimed = tokio::time::timeout(PATIENCE, claims.next(1)).await.expect("a fact is told").expect("the queue works");
+        let claimed =
+            tokio::time::timeout(PATIENCE, claims.next(1)).await.expect("a fact is told").expect("the queue works");
         let claim = claimed.into_iter().next().expect("one claim");
         let fact = claim.body().fact.clone();
         claim.settle(Vec::new()).await.expect("settled");
@@ -185,7 +187,8 @@ impl Bench {
     /// What is parked next.
     pub(crate) async fn parked(&self) -> Parked {
         let mut claims = self.queue.claims(&Topic::<Parked>::parked());
-        let claimed = tokio::time::timeout(PATIENCE, claims.next(1)).await.expect("it is parked").expect("the queue works");
+        let claimed =
+            tokio::time::timeout(PATIENCE, claims.next(1)).await.expect("it is parked").expect("the queue works");
         let claim = claimed.into_iter().next().expect("one claim");
         let parked = claim.body().clone();
         claim.settle(Vec::new()).await.expect("settled");
