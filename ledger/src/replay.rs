@@ -40,6 +40,8 @@ pub(crate) enum Refusal {
     Unknown,
     #[error("{0}")]
     NotNow(String),
+    #[error("several deliveries of this lead are parked; write the id of one: {}", .0.join(", "))]
+    Several(Vec<String>),
     #[error("the body is still not a lead")]
     Faulty(Vec<Fault>),
     #[error(transparent)]
@@ -160,12 +162,19 @@ impl Replayer {
         Ok(count)
     }
 
-    async fn parked(&self, id: &str) -> Result<ParkedRow, Refusal> {
+    /// What waits under `id`: a parked item's own id, or that of a lead of which one thing waits.
+    pub(crate) async fn parked(&self, id: &str) -> Result<ParkedRow, Refusal> {
         let uuid = uuid::Uuid::parse_str(id).map_err(|_| Refusal::Unknown)?;
         if let Some(row) = self.store.parked_row(uuid).await? {
             return Ok(row);
         }
         let (lead, delivery) = ids(id)?;
+        let mut of_lead = self.store.parked_of_lead(lead).await?;
+        match of_lead.len() {
+            0 => {}
+            1 => return of_lead.pop().ok_or(Refusal::Unknown),
+            _ => return Err(Refusal::Several(of_lead.into_iter().map(|row| row.item.id).collect())),
+        }
         let lead = self.store.lead_of(delivery).await?.unwrap_or(lead);
         let Some(kept) = self.store.kept(lead).await? else { return Err(Refusal::Unknown) };
         Err(Refusal::NotNow(match kept.round {

@@ -26,9 +26,13 @@ pub(super) async fn list(api: Data<Api>, pairs: Pairs) -> Result<HttpResponse, P
 
 pub(super) async fn show(api: Data<Api>, id: Path<String>, pairs: Pairs) -> Result<HttpResponse, Problem> {
     query::none(&pairs)?;
-    let unknown = || Problem::not_found("nothing of this id is parked; write the id in full, as the list shows it");
-    let uuid = uuid::Uuid::parse_str(&id).map_err(|_| unknown())?;
-    let row = api.store.parked_row(uuid).await?.ok_or_else(unknown)?;
+    let row = api.replayer.parked(&id).await.map_err(|refusal| match refusal {
+        Refusal::Unknown => {
+            Problem::not_found("nothing of this id is parked; write the id in full, as the list shows it")
+        }
+        Refusal::NotNow(why) => Problem::not_found(why),
+        other => other.into(),
+    })?;
     Ok(HttpResponse::Ok().json(detail(row)))
 }
 

@@ -105,7 +105,7 @@ impl From<Refusal> for Problem {
         let detail = refusal.to_string();
         match refusal {
             Refusal::Unknown => Self::not_found(detail),
-            Refusal::NotNow(_) => Self::new(StatusCode::CONFLICT, detail),
+            Refusal::NotNow(_) | Refusal::Several(_) => Self::new(StatusCode::CONFLICT, detail),
             Refusal::Faulty(faults) => Self { faults, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail) },
             Refusal::Queue(error) => error.into(),
             Refusal::Store(error) => error.into(),

@@ -50,12 +50,12 @@ pub(super) struct Conditions {
 }
 
 impl Conditions {
-    /// What is said of the lead itself: `l`.
-    pub(super) fn lead(&mut self, filter: &Filter) {
+    /// What is said of the lead itself, `l`. A search finds the beginning of an id in one of the columns `ids`.
+    pub(super) fn lead(&mut self, filter: &Filter, ids: &[&str]) {
         self.text("l.state = ?", filter.state.map(state_word));
         self.text("l.source = ?", filter.source.as_deref());
         for word in filter.q.iter().flat_map(|q| q.split_whitespace()).take(WORDS_MAX) {
-            self.word(word);
+            self.word(word, ids);
         }
     }
 
@@ -83,15 +83,17 @@ impl Conditions {
     }
 
     /// A word of a search: part of a text, or an id's beginning.
-    fn word(&mut self, word: &str) {
+    fn word(&mut self, word: &str, ids: &[&str]) {
         self.values.push(Value::Text(format!("%{}%", escaped(&word.to_lowercase()))));
-        match id_range(word) {
-            Some((low, high)) => {
-                self.parts.push(r"(l.search LIKE ? ESCAPE '\' OR l.id BETWEEN ? AND ?)".into());
+        let mut either = r"(l.search LIKE ? ESCAPE '\'".to_owned();
+        if let Some((low, high)) = id_range(word) {
+            for column in ids {
+                either.push_str(&format!(" OR {column} BETWEEN ? AND ?"));
                 self.values.extend([Value::Blob(low.to_vec()), Value::Blob(high.to_vec())]);
             }
-            None => self.parts.push(r"l.search LIKE ? ESCAPE '\'".into()),
         }
+        either.push(')');
+        self.parts.push(either.into());
     }
 
     /// The condition and its values.

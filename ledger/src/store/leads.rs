@@ -128,7 +128,7 @@ fn select(filter: &Filter, limit: usize, cursor: Option<Cursor>) -> (String, Vec
         false => "EXISTS (SELECT 1 FROM delivery d WHERE d.lead = l.no AND d.destination = ?)",
     };
     conditions.text(destination, filter.destination.as_deref());
-    conditions.lead(filter);
+    conditions.lead(filter, &["l.id"]);
     conditions.time(if by_destination { "d.received_at >= ?" } else { "l.received_at >= ?" }, filter.since);
     conditions.time(if by_destination { "d.received_at <= ?" } else { "l.received_at <= ?" }, filter.until);
     conditions.before(at, no, cursor);

@@ -166,7 +166,7 @@ fn one(db: &Connection, condition: &str, value: Value) -> Result<Vec<ParkedRow>,
 /// One more than the page, to know whether there is a next one.
 pub(super) fn select(columns: &str, filter: &Filter, limit: usize, cursor: Option<Cursor>) -> (String, Vec<Value>) {
     let mut conditions = Conditions::default();
-    conditions.lead(filter);
+    conditions.lead(filter, &["p.key", "l.id"]);
     conditions.text("p.destination = ?", filter.destination.as_deref());
     conditions.text("p.kind = ?", filter.reason.as_deref());
     conditions.time("p.at >= ?", filter.since);

@@ -198,7 +198,18 @@ async fn the_parked_list_says_why() {
     assert_eq!((shown.record.expect("the record")["lastname"].as_str(), shown.body), (Some("Lee1"), None));
     let shown: ParkedDetail = ledger.get(&format!("/api/v1/parked/{}", lead_id(2))).await.ok();
     assert_eq!(shown.body.as_deref(), faulty(2).body.text());
-    ledger.get(&format!("/api/v1/parked/{}", lead_id(1))).await.problem(404);
+    // The lead of which one thing waits stands for it, and an id's beginning finds it.
+    let shown: ParkedDetail = ledger.get(&format!("/api/v1/parked/{}", lead_id(1))).await.ok();
+    assert_eq!(shown.id, page.items[1].id);
+    for id in [&page.items[1].id, &lead_id(1).to_string()] {
+        let found: Page<ParkedItem> = ledger.get(&format!("/api/v1/parked?q={}", &id[..10])).await.ok();
+        assert_eq!(found.items.iter().map(|item| &item.id).collect::<Vec<_>>(), [&page.items[1].id]);
+    }
+    ledger.get(&format!("/api/v1/parked/{}", lead_id(9))).await.problem(404);
+    let (event, message) = parked(30, 1, "partner", 0);
+    ledger.tell(&[event], &[message]).await;
+    let several = ledger.get(&format!("/api/v1/parked/{}", lead_id(1))).await.problem(409);
+    assert!(several.contains(&delivery(1, "partner", 0).id.to_string()), "{several}");
     let detail: LeadDetail = ledger.get(&format!("/api/v1/leads/{}", lead_id(2))).await.ok();
     assert_eq!((detail.lead.state, detail.faults), (LeadState::Quarantined, faulty(2).faults));
 }
