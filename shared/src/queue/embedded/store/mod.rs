@@ -209,6 +209,11 @@ impl Store {
         Ok(())
     }
 
+    /// Moves the log into the database. Its file keeps its size and is written from its start.
+    pub(super) fn checkpoint(&self) -> Result<()> {
+        self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+    }
+
     /// Moves the whole log into the database and empties it.
     pub(super) fn empty_log(&self) -> Result<()> {
         self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
