@@ -92,7 +92,8 @@ impl Drop for Child {
 fn plays_its_role() {
     let (Ok(role), Ok(dir)) = (std::env::var(ROLE), std::env::var(DIR)) else { return };
     let scenario = fail::FailScenario::setup();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let dir = Path::new(&dir);
     match role.as_str() {
         "load" => runtime.block_on(load(dir)),

@@ -9,8 +9,8 @@ use leadrelay_shared::control::Control;
 use leadrelay_shared::queue::{Health, QueueError, Topic, settle_all};
 
 use super::harness::{
-    assert_empty, assert_none_ready, claim, claim_one, drain, message, messages, number, numbers, on_queue, soon, start,
-    stats_of, topic,
+    assert_empty, assert_none_ready, claim, claim_one, drain, message, messages, number, numbers, on_queue, soon,
+    start, stats_of, topic,
 };
 use super::opener::Opener;
 

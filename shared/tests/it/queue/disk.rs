@@ -13,7 +13,8 @@ use leadrelay_shared::queue::{Health, Queue, QueueError, settle_all};
 
 use super::child::Child;
 use super::harness::{
-    assert_empty, assert_none_ready, claim, claim_one, drain, id, message, messages, number, soon, start, stats_of, topic,
+    assert_empty, assert_none_ready, claim, claim_one, drain, id, message, messages, number, soon, start, stats_of,
+    topic,
 };
 use super::opener::settings;
 

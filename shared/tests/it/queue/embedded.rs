@@ -226,7 +226,10 @@ async fn a_message_that_is_too_large_fails_alone() {
         let leads = topic("leads");
         let large = queue.publish(vec![leads.message(id(1), &"x".repeat(65 << 20))]);
         let (large, small) = tokio::join!(large, queue.publish(messages(&leads, [2])));
-        assert!(matches!(&large, Err(QueueError::Blocked(reason)) if reason.contains("the most it takes")), "{large:?}");
+        assert!(
+            matches!(&large, Err(QueueError::Blocked(reason)) if reason.contains("the most it takes")),
+            "{large:?}"
+        );
         assert_eq!(small, Ok(()));
         assert_eq!(drain(queue, &leads, 1).await, BTreeSet::from([2]));
     })

@@ -9,9 +9,7 @@ use leadrelay_shared::clock::Clock;
 use leadrelay_shared::queue::{Claim, Message, Queue, Topic, settle_all};
 use proptest::prelude::*;
 
-use super::harness::{
-    assert_empty, assert_none_ready, claim, message, number, start, stats_of, topic,
-};
+use super::harness::{assert_empty, assert_none_ready, claim, message, number, start, stats_of, topic};
 use super::opener::{Embedded, Opener};
 
 const TOPICS: [&str; 2] = ["leads", "deliver.crm"];
@@ -19,12 +17,24 @@ const TOPICS: [&str; 2] = ["leads", "deliver.crm"];
 #[derive(Clone, Debug)]
 enum Step {
     Publish(Vec<New>),
-    Claim { topic: usize, most: usize },
+    Claim {
+        topic: usize,
+        most: usize,
+    },
     /// Settles some of what is claimed with outputs.
-    Settle { count: usize, outputs: Vec<New> },
-    GiveBack { which: usize },
-    Advance { millis: u64 },
-    Jump { minutes: i64 },
+    Settle {
+        count: usize,
+        outputs: Vec<New>,
+    },
+    GiveBack {
+        which: usize,
+    },
+    Advance {
+        millis: u64,
+    },
+    Jump {
+        minutes: i64,
+    },
     Restart,
     Crash,
 }
@@ -196,13 +206,13 @@ impl World {
 
     /// Both must say the same.
     async fn compare(&self) {
-        for n in 0..TOPICS.len() {
+        for (n, name) in TOPICS.iter().enumerate() {
             let figures = stats_of(&self.queue, &Self::topic(n)).await;
             let all = self.known.values().filter(|k| k.topic == n);
             let claimed = all.clone().filter(|k| k.claimed).count();
             let ready = self.ready(n);
             let said = (figures.ready, figures.delayed, figures.claimed);
-            assert_eq!(said, (ready as u64, (all.count() - claimed - ready) as u64, claimed as u64), "{}", TOPICS[n]);
+            assert_eq!(said, (ready as u64, (all.count() - claimed - ready) as u64, claimed as u64), "{name}");
         }
     }
 
