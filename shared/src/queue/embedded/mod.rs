@@ -3,6 +3,11 @@
 //! Every call becomes an op for the writer, which alone has the database open. It takes all ops that wait, puts them into one
 //! transaction, and answers them when that is on disk. One process owns the files, so claims need not be kept on disk: all of
 //! them are void at the next start. What is in memory grows with the messages claimed, never with those that wait.
+//!
+//! A delay is at most 30 days; a longer one is cut to that.
+//!
+//! To copy the files while they are in use, let SQLite do it (`VACUUM INTO`, `.backup`) or take a snapshot of the disk.
+//! `queue.db` and `queue.db-wal` copied one after the other may not belong together.
 
 mod books;
 mod claims;

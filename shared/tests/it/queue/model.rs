@@ -206,13 +206,13 @@ impl World {
 
     /// Both must say the same.
     async fn compare(&self) {
-        for n in 0..TOPICS.len() {
+        for (n, name) in TOPICS.iter().enumerate() {
             let figures = stats_of(&self.queue, &Self::topic(n)).await;
             let all = self.known.values().filter(|k| k.topic == n);
             let claimed = all.clone().filter(|k| k.claimed).count();
             let ready = self.ready(n);
             let said = (figures.ready, figures.delayed, figures.claimed);
-            assert_eq!(said, (ready as u64, (all.count() - claimed - ready) as u64, claimed as u64), "{}", TOPICS[n]);
+            assert_eq!(said, (ready as u64, (all.count() - claimed - ready) as u64, claimed as u64), "{name}");
         }
     }
 
