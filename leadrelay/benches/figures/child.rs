@@ -51,7 +51,7 @@ data_dir = "data"
 log = {{ filter = "error" }}
 [ingest]
 listen = "127.0.0.1:0"
-rate_limit = 10000000
+rate_limit = 1000000
 [admin]
 listen = "127.0.0.1:0"
 [sources.bench]
