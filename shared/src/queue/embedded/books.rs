@@ -199,7 +199,12 @@ impl Books {
     }
 
     pub(super) fn stats(&self, store: Option<&Store>, now: i64) -> Vec<TopicStats> {
-        self.shelves.iter().map(|s| stats(s, store, now)).filter(|(s, asked)| *asked || s.total() > 0).map(|(s, _)| s).collect()
+        self.shelves
+            .iter()
+            .map(|s| stats(s, store, now))
+            .filter(|(s, asked)| *asked || s.total() > 0)
+            .map(|(s, _)| s)
+            .collect()
     }
 }
 

@@ -3,6 +3,11 @@
 //! Every call becomes an op for the writer, which alone has the database open. It takes all ops that wait, puts them into one
 //! transaction, and answers them when that is on disk. One process owns the files, so claims need not be kept on disk: all of
 //! them are void at the next start. What is in memory grows with the messages claimed, never with those that wait.
+//!
+//! A delay is at most 30 days; a longer one is cut to that.
+//!
+//! To copy the files while they are in use, let SQLite do it (`VACUUM INTO`, `.backup`) or take a snapshot of the disk.
+//! `queue.db` and `queue.db-wal` copied one after the other may not belong together.
 
 mod books;
 mod claims;
@@ -18,9 +23,9 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub use self::store::OpenError;
 pub(super) use self::claims::{Claims, Handle, settle};
 use self::op::{GivenBack, NewRow, Op, Publish, Shared};
+pub use self::store::OpenError;
 use self::writer::Writer;
 use super::{Health, Message, QueueError, TopicStats};
 use crate::clock::Clock;
@@ -107,7 +112,9 @@ impl Engine {
 fn rows(clock: &Clock, messages: Vec<Message>) -> Result<Vec<NewRow>, QueueError> {
     if let Some(large) = messages.iter().find(|m| m.body.len() > LARGEST_BODY) {
         let size = large.body.len();
-        return Err(QueueError::Blocked(format!("a message of {size} bytes is larger than {LARGEST_BODY}, the most it takes")));
+        return Err(QueueError::Blocked(format!(
+            "a message of {size} bytes is larger than {LARGEST_BODY}, the most it takes"
+        )));
     }
     let delay = |m: &Message| m.not_before.and_then(|at| time::delay_until(clock, at));
     Ok(messages.into_iter().map(|m| NewRow { delay: delay(&m), topic: m.topic, id: m.id, body: m.body }).collect())

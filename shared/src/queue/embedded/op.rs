@@ -22,7 +22,10 @@ pub(super) type Answer = oneshot::Sender<Result<(), QueueError>>;
 pub(super) enum Op {
     Publish(Publish),
     Settle(Settle),
-    Claim { topic: Arc<str>, waiting: Waiting },
+    Claim {
+        topic: Arc<str>,
+        waiting: Waiting,
+    },
     Stats(oneshot::Sender<Vec<TopicStats>>),
     /// Look at what was given back.
     Look,

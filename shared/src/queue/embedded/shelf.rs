@@ -70,8 +70,9 @@ impl Shelf {
     /// Counts what the database holds beyond the marks.
     pub(super) fn load(&mut self, store: &Store) -> Result<()> {
         let tally = &mut self.tally;
-        tally.fresh = store.count_fresh(self.n, tally.fresh_after)?;
-        tally.ripe = store.count_ripe(self.n, tally.ripe_after, tally.ripe_until)?;
+        let (due, seq) = tally.ripe_after;
+        tally.fresh = store.count_due_at(self.n, 0, tally.fresh_after)?;
+        tally.ripe = store.count_due_at(self.n, due, seq)? + store.count_due_between(self.n, due, tally.ripe_until)?;
         tally.delayed = store.count_due_after(self.n, tally.ripe_until)?;
         tally.next_due = store.next_due(self.n, tally.ripe_until)?;
         Ok(())
@@ -93,7 +94,7 @@ impl Shelf {
         if self.tally.next_due.is_none_or(|due| due > now) {
             return Ok(());
         }
-        let ripened = store.count_ripe(self.n, (self.tally.ripe_until, i64::MAX), now)?;
+        let ripened = store.count_due_between(self.n, self.tally.ripe_until, now)?;
         let next_due = store.next_due(self.n, now)?;
         let tally = &mut self.tally;
         tally.ripe += ripened;
@@ -159,7 +160,7 @@ impl Shelf {
             return Ok(());
         }
         let before = taken.len();
-        store.fresh(self.n, self.tally.fresh_after, most, taken)?;
+        store.due_at(self.n, 0, self.tally.fresh_after, most, taken)?;
         if let Some(last) = taken[before..].last() {
             self.tally.fresh_after = last.seq;
         }

@@ -42,14 +42,13 @@ impl Space {
         self.full.as_deref()
     }
 
-    /// Counts what is about to be published, and looks when it has been long enough, or always while it is full.
+    /// Counts what is about to be published, and looks when it has been long enough. While it is full, looking is left to
+    /// the writer's alarm, so that a flood of refused messages costs nothing.
     pub(super) fn expect(&mut self, bytes: u64, store: &Store) -> rusqlite::Result<()> {
         self.bytes += bytes;
         self.commits += 1;
-        if self.full.is_some() || self.bytes >= LOOK_EVERY_BYTES || self.commits >= LOOK_EVERY_COMMITS {
-            self.look(store)?;
-        }
-        Ok(())
+        let long_enough = self.bytes >= LOOK_EVERY_BYTES || self.commits >= LOOK_EVERY_COMMITS;
+        if long_enough && self.full.is_none() { self.look(store) } else { Ok(()) }
     }
 
     /// Looks how much there is. What was full must have a twentieth to spare before it no longer is.
@@ -71,7 +70,7 @@ impl Space {
                 self.dir.display(),
                 self.max_size
             ))
-        } else if free.is_some_and(|free| free < self.min_free + need) {
+        } else if free.is_some_and(|free| free < self.min_free.saturating_add(need)) {
             Some(format!("less than {} bytes are free on the disk of {}; make room", self.min_free, self.dir.display()))
         } else {
             None
@@ -88,7 +87,7 @@ impl Space {
 /// Bytes of the database that are in use: free pages are filled again before the file grows.
 fn used(store: &Store) -> rusqlite::Result<u64> {
     let (pages, free) = store.pages()?;
-    Ok((pages - free) * PAGE)
+    Ok(pages.saturating_sub(free) * PAGE)
 }
 
 /// What the file system has left for us; `None` where it does not say.

@@ -111,18 +111,19 @@ impl Store {
         self.cached("SELECT 1 FROM msg WHERE seq = ?1")?.exists([seq])
     }
 
-    /// Messages after `after` that never had to wait.
-    pub(super) fn fresh(&self, topic: i64, after: i64, limit: usize, into: &mut Vec<Stored>) -> Result<()> {
-        let sql = "SELECT seq, due, id, body FROM msg WHERE topic = ?1 AND due = 0 AND seq > ?2 ORDER BY seq LIMIT ?3";
+    /// Messages due exactly at `due` (0: they never had to wait), after number `after`.
+    pub(super) fn due_at(&self, topic: i64, due: i64, after: i64, limit: usize, into: &mut Vec<Stored>) -> Result<()> {
+        let sql = "SELECT seq, due, id, body FROM msg WHERE topic = ?1 AND due = ?2 AND seq > ?3 ORDER BY seq LIMIT ?4";
         let mut statement = self.cached(sql)?;
-        let mut rows = statement.query(params![topic, after, limit as i64])?;
+        let mut rows = statement.query(params![topic, due, after, limit as i64])?;
         while let Some(row) = rows.next()? {
             into.push(stored(row)?);
         }
         Ok(())
     }
 
-    /// Messages after `after` that have waited and are due at `until`.
+    /// Messages that have waited and are due after `after` and no later than `until`. A row-value comparison would do it in
+    /// one statement, but goes through all messages of one due time again for each call.
     pub(super) fn ripe(
         &self,
         topic: i64,
@@ -131,23 +132,25 @@ impl Store {
         limit: usize,
         into: &mut Vec<Stored>,
     ) -> Result<()> {
-        let sql = "SELECT seq, due, id, body FROM msg WHERE topic = ?1 AND (due, seq) > (?2, ?3) AND due <= ?4 \
-                   ORDER BY due, seq LIMIT ?5";
+        let full = into.len() + limit;
+        self.due_at(topic, after.0, after.1, limit, into)?;
+        let sql = "SELECT seq, due, id, body FROM msg WHERE topic = ?1 AND due > ?2 AND due <= ?3 \
+                   ORDER BY due, seq LIMIT ?4";
         let mut statement = self.cached(sql)?;
-        let mut rows = statement.query(params![topic, after.0, after.1, until, limit as i64])?;
+        let mut rows = statement.query(params![topic, after.0, until, (full - into.len()) as i64])?;
         while let Some(row) = rows.next()? {
             into.push(stored(row)?);
         }
         Ok(())
     }
 
-    pub(super) fn count_fresh(&self, topic: i64, after: i64) -> Result<u64> {
-        self.count("SELECT count(*) FROM msg WHERE topic = ?1 AND due = 0 AND seq > ?2", [topic, after])
+    /// How many are due exactly at `due`, after number `after`.
+    pub(super) fn count_due_at(&self, topic: i64, due: i64, after: i64) -> Result<u64> {
+        self.count("SELECT count(*) FROM msg WHERE topic = ?1 AND due = ?2 AND seq > ?3", [topic, due, after])
     }
 
-    pub(super) fn count_ripe(&self, topic: i64, after: Place, until: i64) -> Result<u64> {
-        let sql = "SELECT count(*) FROM msg WHERE topic = ?1 AND (due, seq) > (?2, ?3) AND due <= ?4";
-        self.count(sql, [topic, after.0, after.1, until])
+    pub(super) fn count_due_between(&self, topic: i64, after: i64, until: i64) -> Result<u64> {
+        self.count("SELECT count(*) FROM msg WHERE topic = ?1 AND due > ?2 AND due <= ?3", [topic, after, until])
     }
 
     pub(super) fn count_due_after(&self, topic: i64, due: i64) -> Result<u64> {
@@ -207,6 +210,11 @@ impl Store {
         let mut rows = statement.query([])?;
         while rows.next()?.is_some() {}
         Ok(())
+    }
+
+    /// Moves the log into the database. Its file keeps its size and is written from its start.
+    pub(super) fn checkpoint(&self) -> Result<()> {
+        self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
     }
 
     /// Moves the whole log into the database and empties it.

@@ -143,3 +143,29 @@ fn configure(conn: &Connection, max_size: u64) -> rusqlite::Result<String> {
     ))?;
     Ok(mode)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_connection_waits_for_the_disk() {
+        let dir = tempfile::tempdir().expect("a directory");
+        for _ in 0..2 {
+            let store = Store::open(dir.path(), 1 << 40).expect("it opens");
+            let read = |name: &str| store.number(&format!("PRAGMA {name}"), []).expect("a number");
+            assert_eq!(read("synchronous"), 2);
+            assert_eq!(read("secure_delete"), 2);
+            assert_eq!(read("wal_autocheckpoint"), 4000);
+            assert_eq!(read("journal_size_limit"), 64 << 20);
+            assert_eq!(read("cache_size"), -8000);
+        }
+    }
+
+    #[test]
+    fn the_log_of_a_small_queue_is_small() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::open(dir.path(), 1 << 20).expect("it opens");
+        assert_eq!(store.number("PRAGMA wal_autocheckpoint", []), Ok(64));
+    }
+}

@@ -17,13 +17,16 @@ const STORE_TIME_EVERY: i64 = 1000;
 impl Writer {
     /// Writes what was asked for and answers it.
     pub(super) fn transact(&mut self, publishes: Vec<Publish>, settles: Vec<Settle>) {
-        let given_back: Vec<_> =
-            self.given_back.take().into_iter().filter(|seq| self.books.give_back(*seq)).collect();
+        let given_back: Vec<_> = self.given_back.take().into_iter().filter(|seq| self.books.give_back(*seq)).collect();
         let publishes = self.admit(publishes);
-        match self.attempt(&publishes, &settles, &given_back) {
+        let mut outcome = self.attempt(&publishes, &settles, &given_back);
+        if outcome.as_ref().is_err_and(|fault| fault.wants_room() && self.make_room()) {
+            outcome = self.attempt(&publishes, &settles, &given_back);
+        }
+        match outcome {
             Ok(grants) => self.confirm(publishes, settles, grants),
             // Settling makes room, so it must not fail for what is published beside it.
-            Err(fault) if fault.nothing_stored() && self.store.is_some() && !publishes.is_empty() && !settles.is_empty() => {
+            Err(fault) if fault.wants_room() && !publishes.is_empty() && !settles.is_empty() => {
                 self.fail(&fault, publishes, Vec::new());
                 match self.attempt(&[], &settles, &given_back) {
                     Ok(grants) => self.confirm(Vec::new(), settles, grants),
@@ -32,6 +35,11 @@ impl Writer {
             }
             Err(fault) => self.fail(&fault, publishes, settles),
         }
+    }
+
+    /// Moves the log into the database, so that it is written from its start again. False when there is no room for that.
+    fn make_room(&self) -> bool {
+        self.store.as_ref().is_some_and(|store| store.checkpoint().is_ok())
     }
 
     /// Refuses what may not be published now.
@@ -69,12 +77,12 @@ impl Writer {
             self.write(&store, publishes, settles, given_back)?;
             if self.trouble.is_none() { self.books.grant(&store, &mut grants) } else { Ok(()) }
         });
-        fail::fail_point!("queue::before_commit");
+        fail::fail_point!("queue::before_commit", |_| std::process::abort());
         let done = match written {
             Ok(()) => store.commit().map_err(|error| Fault::committing(&error)),
             Err(error) => Err(Fault::writing(&error)),
         };
-        fail::fail_point!("queue::after_commit");
+        fail::fail_point!("queue::after_commit", |_| std::process::abort());
         match done {
             Ok(()) => {
                 self.store = Some(store);
@@ -86,7 +94,6 @@ impl Writer {
                 if store.rollback().is_ok() && !fault.ends_connection() {
                     self.store = Some(store);
                 }
-                self.meet(&fault);
                 Err(fault)
             }
         }
@@ -154,11 +161,12 @@ impl Writer {
             .collect();
         // When the consumer has gone, its claims are dropped here and so given back.
         let _ = grant.waiting.answer.send(claims);
-        fail::fail_point!("queue::after_claim");
+        fail::fail_point!("queue::after_claim", |_| std::process::abort());
     }
 
     /// Tells everybody that it failed. Dropping a settling gives its messages back.
-    fn fail(&self, fault: &Fault, publishes: Vec<Publish>, settles: Vec<Settle>) {
+    fn fail(&mut self, fault: &Fault, publishes: Vec<Publish>, settles: Vec<Settle>) {
+        self.meet(fault);
         self.tell_health();
         let answers = publishes.into_iter().map(|p| p.answer).chain(settles.into_iter().map(|s| s.answer));
         for answer in answers {

@@ -17,12 +17,12 @@ use tokio::sync::{mpsc, watch};
 
 use self::gather::Work;
 use self::trouble::Trouble;
+use super::Settings;
 use super::books::Books;
 use super::op::{GivenBack, Op, Shared};
 use super::space::Space;
 use super::store::{OpenError, Store};
 use super::time::EngineTime;
-use super::Settings;
 use crate::clock::Clock;
 use crate::queue::{Health, QueueError};
 
@@ -140,12 +140,14 @@ impl Writer {
 
     /// When to look again if nobody asks for anything.
     fn alarm(&self) -> Duration {
-        let now = self.time.reading();
-        let wait = if self.trouble.is_some() { None } else { self.books.awaited() };
-        let due = wait.map(|due| self.time.reading_at(due));
-        let probe = self.trouble.as_ref().map(|t| t.probe_at);
+        let longest = self.time.reading() + LONGEST_SLEEP;
+        if let Some(trouble) = &self.trouble {
+            // Nothing else can be done until a probe has written.
+            return longest.min(trouble.probe_at);
+        }
+        let due = self.books.awaited().map(|due| self.time.reading_at(due));
         let look = self.space.full().map(|_| self.look_at);
-        [due, probe, look, self.tidy_at].into_iter().flatten().fold(now + LONGEST_SLEEP, Duration::min)
+        [due, look, self.tidy_at].into_iter().flatten().fold(longest, Duration::min)
     }
 
     /// Does what was gathered, and what has become due meanwhile.

@@ -55,7 +55,7 @@ impl Fault {
     /// There is no connection.
     pub(super) fn away(reason: Option<String>) -> Self {
         let reason = reason.unwrap_or_else(|| "the database is being opened anew".to_owned());
-        Self { reason, stored: Stored::Nothing, ends_connection: false }
+        Self { reason, stored: Stored::Nothing, ends_connection: true }
     }
 
     fn of(error: &Error, stored: Stored) -> Self {
@@ -70,8 +70,9 @@ impl Fault {
         Self { reason, stored, ends_connection: !is_plain(error) }
     }
 
-    pub(super) fn nothing_stored(&self) -> bool {
-        self.stored == Stored::Nothing
+    /// Whether less, or the same with more room, may succeed on the same connection.
+    pub(super) fn wants_room(&self) -> bool {
+        self.stored == Stored::Nothing && !self.ends_connection
     }
 
     pub(super) fn ends_connection(&self) -> bool {
@@ -100,7 +101,8 @@ impl Writer {
         if fault.ends_connection {
             self.store = None;
         }
-        let probe_at = self.time.reading() + LOOK_AGAIN;
+        // Further failures must not put the probe off.
+        let probe_at = self.trouble.as_ref().map_or(self.time.reading() + LOOK_AGAIN, |t| t.probe_at);
         self.trouble = Some(Trouble { reason: fault.reason.clone(), probe_at });
     }
 
@@ -118,7 +120,7 @@ impl Writer {
 
     fn write_again(&mut self) -> Result<(), String> {
         if let Some(store) = &self.store {
-            let probed = store.probe();
+            let probed = store.checkpoint().and_then(|()| store.probe());
             // It cannot fail in a way that matters: the next transaction would find the same.
             let _ = store.rollback();
             return probed.map_err(|error| {
@@ -130,7 +132,8 @@ impl Writer {
             });
         }
         let store = Store::open(&self.settings.dir, self.settings.max_size).map_err(|e| e.to_string())?;
-        let taken_up = store.empty_log().and_then(|()| store.probe()).and_then(|()| self.books.load(&store, &self.time));
+        let taken_up =
+            store.empty_log().and_then(|()| store.probe()).and_then(|()| self.books.load(&store, &self.time));
         taken_up.map_err(|error| Fault::committing(&error).reason)?;
         self.store = Some(store);
         Ok(())

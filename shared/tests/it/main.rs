@@ -1,0 +1,3 @@
+//! What the shared words promise, proven from outside.
+
+mod queue;

@@ -1,0 +1,15 @@
+//! The queue: its contract, which every engine keeps, and what the embedded engine promises beyond it.
+
+mod child;
+mod contract;
+mod copies;
+mod crash;
+mod disk;
+mod embedded;
+mod harness;
+mod model;
+mod opener;
+
+use self::opener::Embedded;
+
+contract::keeps_the_contract!(Embedded);
