@@ -74,8 +74,10 @@ async fn route_all(ctx: &Ctx, rules: &Arc<Rules>, batches: &mut JoinSet<bool>) -
 /// Returns how long to wait the next time.
 async fn rest(ctx: &Ctx, done: Result<bool, JoinError>, pause: Duration) -> Duration {
     if done.unwrap_or(false) {
+        ctx.status.set("router", State::Ready);
         return PAUSE.0;
     }
+    ctx.status.set("router", State::Blocked("the queue does not take what leads lead to".to_owned()));
     tokio::select! {
         () = ctx.clock.sleep(pause) => {}
         () = ctx.stop.draining() => {}

@@ -3,5 +3,6 @@
 mod bounds;
 mod golden;
 mod mistakes;
+mod pipeline;
 mod properties;
 mod support;

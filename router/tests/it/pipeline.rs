@@ -1,9 +1,13 @@
 //! The service on a queue: every lead that goes in comes out somewhere, and stopping loses nothing.
+//!
+//! Fail points are of the whole process, so every test here holds the scene, and they run one after another.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use fail::FailScenario;
 use jiff::Timestamp;
 use leadrelay_shared::clock::Clock;
 use leadrelay_shared::config::Loaded;
@@ -11,8 +15,8 @@ use leadrelay_shared::delivery::{ParkReason, Parked, Waiting};
 use leadrelay_shared::event::{Event, Fact};
 use leadrelay_shared::id::{DeliveryId, LeadId};
 use leadrelay_shared::lead::{Fault, Lead};
-use leadrelay_shared::queue::{Health, Queue, Topic, embedded};
-use leadrelay_shared::service::{Ctx, RunError, Status, Stop};
+use leadrelay_shared::queue::{Queue, QueueError, Topic, embedded};
+use leadrelay_shared::service::{Ctx, RunError, State, Status, Stop};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use tempfile::TempDir;
@@ -35,12 +39,10 @@ to = "archive"
 lastname = "{{ lead.last_name }}"
 "#;
 
-fn open(dir: &Path, max_size: u64, clock: &Clock) -> Queue {
-    let settings = embedded::Settings { dir: dir.to_owned(), max_size, min_free: 0 };
+fn open(dir: &Path, clock: &Clock) -> Queue {
+    let settings = embedded::Settings { dir: dir.to_owned(), max_size: 1 << 30, min_free: 0 };
     Queue::embedded(settings, clock.clone()).expect("the queue opens")
 }
-
-const ROOM: u64 = 1 << 30;
 
 fn ctx(routes: &str, queue: Queue, clock: Clock) -> Ctx {
     let loaded = Loaded { config: support::config(routes), file: "leadrelay.toml".into(), base_dir: ".".into() };
@@ -51,7 +53,7 @@ fn clock() -> Clock {
     Clock::manual("2024-03-01T10:00:00Z".parse().expect("a time"))
 }
 
-fn lead(n: u32, seats: u32, rest: serde_json::Value) -> Lead {
+fn lead(n: u32, seats: u32, rest: &serde_json::Value) -> Lead {
     let mut body = json!({"UserDetails": {"LastName": format!("Lee {n}")}, "seats": seats});
     body.as_object_mut().expect("an object").extend(rest.as_object().expect("an object").clone());
     support::lead(body.to_string())
@@ -83,13 +85,14 @@ async fn left(queue: &Queue) -> BTreeMap<String, u64> {
 
 #[tokio::test]
 async fn every_lead_comes_out_where_it_should() {
+    let _scene = FailScenario::setup();
     let (dir, clock) = (TempDir::new().expect("a folder"), clock());
-    let ctx = ctx(ROUTES, open(dir.path(), ROOM, &clock), clock);
-    let both = lead(1, 4, json!({"copy": true}));
-    let half = lead(2, 0, json!({"copy": true}));
-    let unmatched = lead(3, 4, json!({"ActionCode": "DNC"}));
+    let ctx = ctx(ROUTES, open(dir.path(), &clock), clock);
+    let both = lead(1, 4, &json!({"copy": true}));
+    let half = lead(2, 0, &json!({"copy": true}));
+    let unmatched = lead(3, 4, &json!({"ActionCode": "DNC"}));
     let fault = Fault { pointer: "/seats".into(), reason: "is not a number".into() };
-    let quarantined = Lead { faults: vec![fault.clone()], ..lead(4, 4, json!({})) };
+    let quarantined = Lead { faults: vec![fault.clone()], ..lead(4, 4, &json!({})) };
     publish(&ctx.queue, &[both.clone(), half.clone(), unmatched.clone(), quarantined.clone()]).await;
 
     let router = tokio::spawn(leadrelay_router::run(ctx.clone()));
@@ -149,36 +152,30 @@ fn check_events(events: &[Event], [both, half, unmatched, quarantined]: [&Lead; 
 }
 
 #[tokio::test]
-async fn a_lead_that_comes_twice_is_delivered_once() {
+async fn a_lead_that_comes_twice_says_the_same_twice() {
+    let _scene = FailScenario::setup();
     let (dir, clock) = (TempDir::new().expect("a folder"), clock());
-    let ctx = ctx(ROUTES, open(dir.path(), ROOM, &clock), clock);
-    let lead = lead(1, 4, json!({}));
+    let ctx = ctx(ROUTES, open(dir.path(), &clock), clock);
+    let lead = lead(1, 4, &json!({}));
     let again = Topic::leads().message(LeadId::derive(&[b"again"]).uuid(), &lead);
     publish(&ctx.queue, std::slice::from_ref(&lead)).await;
     ctx.queue.publish(vec![again]).await.expect("published");
     let router = tokio::spawn(leadrelay_router::run(ctx.clone()));
-    // One that comes after both says that both are done: there is one delivery for it, and one for the two.
-    let last = self::lead(2, 4, json!({}));
-    publish(&ctx.queue, std::slice::from_ref(&last)).await;
-    until_routed(&ctx.queue).await;
+    let deliveries = take(&ctx.queue, &Topic::deliver("crm"), 2).await;
+    let events: Vec<Event> = take(&ctx.queue, &Topic::events(), 4).await;
     ctx.stop.drain();
     router.await.expect("no panic").expect("a clean end");
-    let expected = [("deliver.crm".to_owned(), 2), ("events".to_owned(), 4)];
-    assert_eq!(left(&ctx.queue).await, BTreeMap::from(expected));
-}
-
-/// Waits until the router has settled every lead.
-async fn until_routed(queue: &Queue) {
-    while left(queue).await.contains_key("leads") {
-        tokio::task::yield_now().await;
-    }
+    assert_eq!(deliveries[0], deliveries[1]);
+    assert_eq!(events.iter().map(Event::id).collect::<BTreeSet<_>>().len(), 2);
+    assert_eq!(left(&ctx.queue).await, BTreeMap::new());
 }
 
 #[tokio::test]
 async fn draining_finishes_what_is_claimed_and_loses_nothing() {
+    let _scene = FailScenario::setup();
     let (dir, clock) = (TempDir::new().expect("a folder"), clock());
-    let ctx = ctx(ROUTES, open(dir.path(), ROOM, &clock), clock);
-    let leads: Vec<Lead> = (0..500).map(|n| lead(n, 4, json!({}))).collect();
+    let ctx = ctx(ROUTES, open(dir.path(), &clock), clock);
+    let leads: Vec<Lead> = (0..500).map(|n| lead(n, 4, &json!({}))).collect();
     publish(&ctx.queue, &leads).await;
     let router = tokio::spawn(leadrelay_router::run(ctx.clone()));
     take(&ctx.queue, &Topic::deliver("crm"), 1).await;
@@ -192,9 +189,10 @@ async fn draining_finishes_what_is_claimed_and_loses_nothing() {
 
 #[tokio::test]
 async fn an_immediate_stop_gives_everything_back() {
+    let _scene = FailScenario::setup();
     let (dir, clock) = (TempDir::new().expect("a folder"), clock());
-    let ctx = ctx(ROUTES, open(dir.path(), ROOM, &clock), clock);
-    let leads: Vec<Lead> = (0..500).map(|n| lead(n, 4, json!({}))).collect();
+    let ctx = ctx(ROUTES, open(dir.path(), &clock), clock);
+    let leads: Vec<Lead> = (0..500).map(|n| lead(n, 4, &json!({}))).collect();
     publish(&ctx.queue, &leads).await;
     let router = tokio::spawn(leadrelay_router::run(ctx.clone()));
     ctx.status.ready(&["router"]).await;
@@ -212,33 +210,55 @@ async fn an_immediate_stop_gives_everything_back() {
 }
 
 #[tokio::test]
-async fn a_full_queue_holds_the_leads_until_there_is_room() {
+async fn a_queue_that_refuses_holds_the_leads_until_it_takes_again() {
+    let _scene = FailScenario::setup();
     let (dir, clock) = (TempDir::new().expect("a folder"), clock());
-    let queue = open(dir.path(), ROOM, &clock);
-    let leads: Vec<Lead> = (0..10).map(|n| lead(n, 4, json!({}))).collect();
-    publish(&queue, &leads).await;
-    queue.close().await;
+    let ctx = ctx(ROUTES, open(dir.path(), &clock), clock.clone());
+    let leads: Vec<Lead> = (0..10).map(|n| lead(n, 4, &json!({}))).collect();
+    publish(&ctx.queue, &leads).await;
 
-    let full = ctx(ROUTES, open(dir.path(), 1, &clock), clock.clone());
-    let mut health = full.queue.health();
-    let router = tokio::spawn(leadrelay_router::run(full.clone()));
-    health.wait_for(|h| matches!(h, Health::Blocked(_))).await.expect("the queue says that it is full");
-    full.stop.drain();
+    // The first commit from here is that of the claims.
+    fail::cfg("queue::commit_refused", "1*off->return").expect("a fail point");
+    let router = tokio::spawn(leadrelay_router::run(ctx.clone()));
+    while !matches!(ctx.status.parts().get("router"), Some(State::Blocked(_))) {
+        tokio::task::yield_now().await;
+    }
+    assert!(!ctx.status.is_ready());
+    fail::remove("queue::commit_refused");
+    // Both the queue and the router look again when time has passed.
+    let passing = async {
+        loop {
+            clock.advance(Duration::from_millis(100));
+            tokio::task::yield_now().await;
+        }
+    };
+    let crm = Topic::deliver("crm");
+    tokio::select! {
+        deliveries = take(&ctx.queue, &crm, 10) => assert_eq!(deliveries.len(), 10),
+        () = passing => {}
+    }
+    ctx.stop.drain();
     router.await.expect("no panic").expect("a clean end");
-    full.queue.close().await;
-    drop((full, health));
+    assert_eq!(left(&ctx.queue).await, BTreeMap::from([("events".to_owned(), 20)]));
+}
 
-    let roomy = ctx(ROUTES, open(dir.path(), ROOM, &clock), clock);
-    let router = tokio::spawn(leadrelay_router::run(roomy.clone()));
-    assert_eq!(take(&roomy.queue, &Topic::deliver("crm"), 10).await.len(), 10);
-    roomy.stop.drain();
-    router.await.expect("no panic").expect("a clean end");
+#[tokio::test]
+async fn a_queue_that_closes_ends_the_service_with_its_reason() {
+    let _scene = FailScenario::setup();
+    let (dir, clock) = (TempDir::new().expect("a folder"), clock());
+    let ctx = ctx(ROUTES, open(dir.path(), &clock), clock);
+    let router = tokio::spawn(leadrelay_router::run(ctx.clone()));
+    ctx.status.ready(&["router"]).await;
+    ctx.queue.close().await;
+    let ended = router.await.expect("no panic");
+    assert!(matches!(ended, Err(RunError::Queue(QueueError::Closed))), "{ended:?}");
 }
 
 #[tokio::test]
 async fn rules_with_mistakes_do_not_start() {
+    let _scene = FailScenario::setup();
     let (dir, clock) = (TempDir::new().expect("a folder"), clock());
-    let ctx = ctx(&support::one_field("{{ lead.emial }}"), open(dir.path(), ROOM, &clock), clock);
+    let ctx = ctx(&support::one_field("{{ lead.emial }}"), open(dir.path(), &clock), clock);
     let Err(RunError::Other(told)) = leadrelay_router::run(ctx).await else { panic!("it must not start") };
     assert_eq!(told, "leadrelay.toml: routes[0].fields.value: a lead has no `emial`; did you mean `lead.email`?");
 }
