@@ -12,6 +12,7 @@ test: needs
 # Formatting, lints as errors, dependencies.
 lint: needs
 	cargo fmt --all --check
+	cargo test --locked -p leadrelay --test it architecture
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	.ci/deny
 
@@ -22,4 +23,4 @@ bench: needs
 
 # Kills the process at random moments: 20 rounds of 2,000 leads. Prints its seed; CHAOS_SEED=n repeats one.
 chaos: needs
-	CHAOS_ROUNDS=20 cargo test --locked --release -p leadrelay --test it -- --nocapture process::kill
+	CHAOS_ROUNDS=20 cargo test --locked -p leadrelay --test it -- --nocapture process::kill

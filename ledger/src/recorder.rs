@@ -16,9 +16,17 @@ use crate::store::Store;
 /// The part's name in the process's status.
 pub(crate) const PART: &str = "ledger";
 
+/// The most messages of a batch.
 const EVENTS: usize = 500;
-/// Parked messages carry whole bodies.
 const PARKED: usize = 50;
+/// Either may carry a whole body, and a batch of the largest bodies stays within this many bytes.
+const BATCH_BYTES: u64 = 64 << 20;
+/// After a batch smaller than `FEW` so long is waited for a larger one: each costs a commit here and two in the queue. It is a
+/// matter of the machine and not of the leads, and so not of the clock that tests move.
+const FEW: usize = 250;
+const GATHER: Duration = Duration::from_millis(25);
+/// How long the last messages are waited for at a stop: a queue whose disk fails hands out nothing.
+const LAST_WAIT: Duration = Duration::from_secs(2);
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(30);
 /// Batches that are still recorded when the service is asked to stop.
@@ -51,13 +59,24 @@ pub(crate) async fn run(ctx: Ctx, store: Store) -> Result<(), RunError> {
             () = stop.draining() => break,
             batch = recorder.next() => batch?,
         };
+        let few = batch.handles.len() < FEW;
         recorder.record(batch).await?;
+        if few {
+            tokio::select! {
+                () = stop.draining() => {}
+                () = tokio::time::sleep(GATHER) => {}
+            }
+        }
     }
     for _ in 0..LAST_BATCHES {
         if !recorder.waiting().await {
             break;
         }
-        let batch = recorder.next().await?;
+        let clock = recorder.ctx.clock.clone();
+        let batch = tokio::select! {
+            batch = recorder.next() => batch?,
+            () = clock.sleep(LAST_WAIT) => break,
+        };
         if !recorder.record(batch).await? {
             break;
         }
@@ -67,16 +86,22 @@ pub(crate) async fn run(ctx: Ctx, store: Store) -> Result<(), RunError> {
 
 impl Recorder {
     async fn next(&mut self) -> Result<Batch, QueueError> {
+        let (events, parked) = (self.at_most(EVENTS), self.at_most(PARKED));
         tokio::select! {
-            claims = self.events.next(EVENTS) => {
+            claims = self.events.next(events) => {
                 let (events, handles) = parts(claims?);
                 Ok(Batch { events, parked: Arc::default(), handles })
             }
-            claims = self.parked.next(PARKED) => {
+            claims = self.parked.next(parked) => {
                 let (parked, handles) = parts(claims?);
                 Ok(Batch { events: Arc::default(), parked, handles })
             }
         }
+    }
+
+    /// `most`, or as many of the largest bodies as are held at once.
+    fn at_most(&self, most: usize) -> usize {
+        self.ctx.config().ingest.bodies_within(BATCH_BYTES).min(most)
     }
 
     /// Whether something could be claimed now.
@@ -101,7 +126,7 @@ impl Recorder {
             delay = (delay * 2).min(RETRY_MAX);
         }
         self.ctx.status.set(PART, State::Ready);
-        fail::fail_point!("ledger::after_record");
+        fail::fail_point!("ledger::after_record", |_| std::process::abort());
         match settle_all(batch.handles, Vec::new()).await {
             Ok(()) => {}
             Err(QueueError::Closed) => return Err(QueueError::Closed.into()),

@@ -22,6 +22,8 @@ use crate::store::{Kept, ParkedRow, Store, StoreError};
 
 /// Parked items in memory at once; each may hold a whole body.
 const BATCH: usize = 32;
+/// Refusals that are told one by one.
+const REFUSED_MAX: usize = 1000;
 
 /// Sends parked leads and deliveries, and leads from the start, on their way again.
 #[derive(Clone, Debug)]
@@ -66,7 +68,7 @@ impl Replayer {
     pub(crate) async fn release(&self, id: &str) -> Result<(), Refusal> {
         let _turn = self.turn.lock().await;
         let row = self.parked(id).await?;
-        self.publish(vec![self.again(row.waiting, row.lead_round + 1)]).await
+        self.publish(vec![self.again(row.waiting, row.lead_round + 1)?]).await
     }
 
     /// Judges a new body for a parked lead, and unless `dry_run` sends it on its way when there is nothing wrong with it.
@@ -114,7 +116,16 @@ impl Replayer {
         let (mut replayed, mut cursor) = (Replayed::default(), None);
         loop {
             let (rows, next) = self.store.parked_rows(filter.clone(), BATCH, cursor).await?;
-            let steps: Vec<Step> = rows.into_iter().map(|row| self.again(row.waiting, row.lead_round + 1)).collect();
+            let mut steps = Vec::with_capacity(rows.len());
+            for row in rows {
+                match self.again(row.waiting, row.lead_round + 1) {
+                    Ok(step) => steps.push(step),
+                    Err(refusal) if replayed.refused.len() < REFUSED_MAX => {
+                        replayed.refused.insert(row.item.id, refusal.to_string());
+                    }
+                    Err(_) => {}
+                }
+            }
             replayed.count += steps.len() as u64;
             if !steps.is_empty() {
                 self.publish(steps).await?;
@@ -132,7 +143,7 @@ impl Replayer {
         let uuid = uuid::Uuid::parse_str(id).map_err(|_| Refusal::NotNow("not an id; write it in full".to_owned()))?;
         let parked = self.store.parked_row(uuid).await?;
         if let Some(row) = parked {
-            self.publish(vec![self.again(row.waiting, row.lead_round + 1)]).await?;
+            self.publish(vec![self.again(row.waiting, row.lead_round + 1)?]).await?;
             return Ok(1);
         }
         let lead = match self.store.lead_of(ids(id)?.1).await? {
@@ -153,7 +164,7 @@ impl Replayer {
             return Ok(1);
         }
         let parked = self.store.parked_of_lead(kept.id).await?;
-        let steps: Vec<Step> = parked.into_iter().map(|row| self.again(row.waiting, round)).collect();
+        let steps = parked.into_iter().map(|row| self.again(row.waiting, round)).collect::<Result<Vec<Step>, _>>()?;
         if steps.is_empty() {
             return Err(Refusal::NotNow("its payload is no longer kept".to_owned()));
         }
@@ -183,10 +194,17 @@ impl Replayer {
         }))
     }
 
-    fn again(&self, waiting: Waiting, round: u32) -> Step {
-        match waiting {
+    /// A delivery to a destination that is no longer configured has no worker: it stays parked, and its lead can be routed by
+    /// today's rules.
+    fn again(&self, waiting: Waiting, round: u32) -> Result<Step, Refusal> {
+        Ok(match waiting {
             Waiting::Lead(lead) => self.lead_again(lead, round, false),
             Waiting::Delivery(mut delivery) => {
+                if !self.loaded.config.destinations.contains_key(&delivery.destination) {
+                    let reason =
+                        format!("there is no destination `{}` any more; replay its lead", delivery.destination);
+                    return Err(Refusal::NotNow(reason));
+                }
                 delivery.round = round;
                 delivery.attempt = 0;
                 delivery.first_attempt_at = None;
@@ -195,7 +213,7 @@ impl Replayer {
                 let topic = Topic::deliver(&delivery.destination);
                 Step { message: topic.message(message_id(&event), &delivery), event }
             }
-        }
+        })
     }
 
     /// The faults go: an operator has seen them, and the rules map what can be read.

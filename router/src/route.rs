@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::scope::Scope;
 use crate::template::{Code, Failure, Language};
-use crate::value::{self, RECORD_BYTES};
+use crate::value::{self, RECORD_BYTES, is_too_deep};
 
 /// How TOML's dates and times look once they are JSON.
 const TOML_DATETIME: &str = "$__toml_private_datetime";
@@ -96,18 +96,29 @@ impl Route {
 
     fn record(&self, language: &Language, scope: &Scope, lead: &Value) -> Verdict {
         let Some(fields) = &self.fields else {
-            return Verdict::Delivers { record: scope.record(), notes: Vec::new() };
+            return deliverable(scope.record(), Vec::new());
         };
         let mut maker = Maker { language, lead, budget: RECORD_BYTES };
         match maker.table(fields, "fields") {
             Ok(record) => {
                 let left_out = fields.iter().filter(|(name, _)| !record.contains_key(name));
                 let notes = left_out.map(|(name, _)| Note::new(name, "empty, left out")).collect();
-                Verdict::Delivers { record, notes }
+                deliverable(record, notes)
             }
             Err((key, Failure(reason))) => Verdict::Failed { key, reason },
         }
     }
+}
+
+/// A record that could not be read again is a failure of the route, and told as one.
+fn deliverable(record: Record, notes: Vec<Note>) -> Verdict {
+    if is_too_deep(&record) {
+        return Verdict::Failed {
+            key: "fields".to_owned(),
+            reason: "the record is nested deeper than 110 levels".to_owned(),
+        };
+    }
+    Verdict::Delivers { record, notes }
 }
 
 fn table(

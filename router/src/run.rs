@@ -19,6 +19,8 @@ use crate::rules::Rules;
 
 /// Leads claimed at once.
 const BATCH: usize = 64;
+/// And never more of the largest bodies than so many bytes, over all batches.
+const BATCHES_BYTES: u64 = 64 << 20;
 /// Batches under way at once: while some wait for the disk, another is mapped.
 const BATCHES: usize = 4;
 /// How long to wait after a failed settle, doubled each time up to the second.
@@ -50,6 +52,7 @@ async fn route_all(ctx: &Ctx, rules: &Arc<Rules>, batches: &mut JoinSet<bool>) -
     let mut claims = ctx.queue.claims(&Topic::leads());
     ctx.status.set("router", State::Ready);
     let mut pause = PAUSE.0;
+    let batch = (ctx.config().ingest.bodies_within(BATCHES_BYTES) / BATCHES).clamp(1, BATCH);
     loop {
         let claimed = tokio::select! {
             biased;
@@ -58,7 +61,7 @@ async fn route_all(ctx: &Ctx, rules: &Arc<Rules>, batches: &mut JoinSet<bool>) -
                 pause = rest(ctx, done, pause).await;
                 continue;
             }
-            claimed = claims.next(BATCH), if batches.len() < BATCHES => claimed,
+            claimed = claims.next(batch), if batches.len() < BATCHES => claimed,
         };
         match claimed {
             Ok(claims) => drop(batches.spawn(settle_batch(ctx.clone(), rules.clone(), claims))),

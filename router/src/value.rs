@@ -15,6 +15,22 @@ pub(crate) const RECORD_BYTES: usize = 1024 * 1024;
 /// The deepest nesting of a value.
 const DEPTH: usize = 128;
 
+/// The deepest nesting of a record. A message wraps it in a few levels of its own, and its reader stops at 128.
+const RECORD_DEPTH: usize = 110;
+
+/// Whether a record can be read again once it travels.
+pub(crate) fn is_too_deep(record: &Map<String, Json>) -> bool {
+    fn deeper(json: &Json, left: usize) -> bool {
+        let Some(left) = left.checked_sub(1) else { return true };
+        match json {
+            Json::Array(items) => items.iter().any(|item| deeper(item, left)),
+            Json::Object(members) => members.values().any(|member| deeper(member, left)),
+            _ => false,
+        }
+    }
+    record.values().any(|value| deeper(value, RECORD_DEPTH))
+}
+
 /// Why a value cannot be part of a record. Holds no value of the lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unfit {

@@ -10,6 +10,10 @@ use jiff::Timestamp;
 use crate::delivery::{ParkReason, Receipt};
 use crate::error::{DeliveryError, ErrorKind};
 
+/// A lead is not given up before so many attempts, however old it is: a long pause, or a wall clock that was corrected, makes
+/// leads old without anybody having tried them.
+const GIVE_UP_MIN: u32 = 3;
+
 /// How long and how often a destination's leads are tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -75,7 +79,7 @@ impl Policy {
                 Next::Again { at: not_before(now, Duration::ZERO, error.retry_at), counted: false, error }
             }
             ErrorKind::Unavailable | ErrorKind::Uncertain | ErrorKind::Unexpected => {
-                if age >= self.give_up_after {
+                if age >= self.give_up_after && attempt >= GIVE_UP_MIN {
                     return Next::Park(ParkReason::GaveUp { attempts: attempt, error });
                 }
                 let delay = self.bound(attempt).mul_f64(jitter.clamp(0.0, 1.0));
@@ -148,7 +152,7 @@ mod tests {
             prop_assert_eq!(matches!(young, Next::Park(_)), kind == ErrorKind::Rejected);
             let old = Policy::default().decide(Err(e), attempt, Duration::from_hours(73), now(), jitter);
             let paused = matches!(kind, ErrorKind::Throttled | ErrorKind::Unauthorized | ErrorKind::Misconfigured);
-            prop_assert_eq!(matches!(old, Next::Park(_)), !paused);
+            prop_assert_eq!(matches!(old, Next::Park(_)), kind == ErrorKind::Rejected || (!paused && attempt >= 3));
         }
     }
 

@@ -41,7 +41,7 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
     path: PathBuf,
     /// Held for as long as the store is open.
     lock: Mutex<Option<std::fs::File>>,
@@ -74,7 +74,7 @@ impl Store {
         Ok(Self(Arc::new(Inner {
             writer: Mutex::new(opened.writer),
             readers: Mutex::new(Vec::new()),
-            permits: Semaphore::new(READERS),
+            permits: Arc::new(Semaphore::new(READERS)),
             path: opened.path,
             lock: Mutex::new(Some(opened.lock)),
         })))
@@ -107,9 +107,11 @@ impl Store {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let _permit = self.0.permits.acquire().await.map_err(|_| StoreError::Abandoned)?;
+        let permit = self.0.permits.clone().acquire_owned().await.map_err(|_| StoreError::Abandoned)?;
         let inner = self.0.clone();
         blocking(move || {
+            // With the work and not with its caller, who may be gone before it is done.
+            let _permit = permit;
             let idle = inner.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let mut reader = match idle {
                 Some(reader) => reader,

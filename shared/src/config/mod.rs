@@ -165,6 +165,13 @@ impl Default for IngestConfig {
     }
 }
 
+impl IngestConfig {
+    /// How many of the largest bodies fit into so many bytes; at least one.
+    pub fn bodies_within(&self, bytes: u64) -> usize {
+        ByteSize(bytes / self.max_body.0.max(1)).as_usize().max(1)
+    }
+}
+
 /// A certificate and its key, both PEM. Both are read again when they change.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -22,6 +22,9 @@ use crate::telemetry::{label, metrics};
 /// A message that was claimed so often without an end is what ends its holders.
 pub(super) const CRASHES_MAX: u32 = 5;
 
+/// The longest words of a failure that are kept.
+const MESSAGE_MAX: usize = 300;
+
 /// A delivery that will be attempted.
 struct Ready {
     delivery: Delivery,
@@ -44,7 +47,8 @@ pub(super) async fn make<C: Connector>(desk: Arc<Desk<C>>, claims: Vec<Claim<Del
     let began = desk.ctx.clock.monotonic();
     let fields = desk.fields.borrow().clone();
     let (fitted, cuts) = fit(&fields, &ready);
-    let outcomes = call(&desk, fitted, ready.len()).await;
+    let mut outcomes = call(&desk, fitted, ready.len()).await;
+    outcomes.iter_mut().filter_map(|outcome| outcome.as_mut().err()).for_each(shorten);
     let took = desk.ctx.clock.monotonic() - began;
     metrics().attempt.record(took.as_secs_f64(), &[label("destination", &*desk.name)]);
     let now = desk.ctx.clock.now();
@@ -116,6 +120,12 @@ async fn call<C: Connector>(desk: &Arc<Desk<C>>, deliveries: Vec<Delivery>, want
         }
         Err(text) => vec![Err(DeliveryError::new(ErrorKind::Unexpected, text)); wanted],
     }
+}
+
+/// A connector's words are kept in every event of the delivery: they are bounded here, whoever wrote it.
+fn shorten(error: &mut DeliveryError) {
+    error.message = crate::fields::cut(&error.message, MESSAGE_MAX);
+    error.field = error.field.take().map(|field| crate::fields::cut(&field, MESSAGE_MAX));
 }
 
 /// Ends the connector's task when the attempt is dropped or out of time.

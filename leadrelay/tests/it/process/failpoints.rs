@@ -1,5 +1,7 @@
 //! The process ends at a named point, and starts again: whatever was answered 2xx arrives.
 
+use std::os::unix::process::ExitStatusExt;
+
 use leadrelay_testkit::samples::lead_json;
 
 use crate::support::partner::Partner;
@@ -18,7 +20,7 @@ async fn crossed(point: &str, times: u32) {
     let door = relay.door().await;
     let answers = poster::post(&door, 8, 0..LEADS, lead_json).await;
     let status = relay.ended().await;
-    assert!(!status.success(), "{point}: the point was reached and ended the process");
+    assert_eq!(status.signal(), Some(libc::SIGABRT), "{point}: the point was reached and ended the process: {status}");
 
     let mut relay = Process::start(dir.path(), &[]);
     relay.door().await;
@@ -40,6 +42,11 @@ async fn before_a_commit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_commit_and_before_its_answers() {
     crossed("queue::after_commit", 20).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_the_middle_of_a_batch() {
+    crossed("queue::mid_batch", 20).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

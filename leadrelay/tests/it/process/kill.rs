@@ -82,6 +82,7 @@ async fn whatever_was_answered_2xx_arrives() {
     );
     assert!(arrived, "{} of {} leads that were answered 2xx did not arrive (seed {seed})", missing(), acked.len());
     assert!(status.success(), "it drains and exits 0: {status}");
+    world::assert_drained(dir.path()).await;
     assert!(!acked.is_empty(), "some leads were answered before the kill");
     for (lead, ids) in receiver.ids_by_lead() {
         assert_eq!(ids.len(), 1, "copies of {lead} came under {ids:?}");

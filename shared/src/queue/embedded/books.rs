@@ -2,7 +2,7 @@
 //!
 //! Invariant: after a failed transaction the books are as they were before it, except that numbers are never used twice.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use rusqlite::Result;
@@ -64,12 +64,14 @@ impl Books {
     /// Strikes from the lists what a transaction of unknown end has removed after all.
     fn forget_missing(&mut self, store: &Store) -> Result<()> {
         for shelf in &mut self.shelves {
-            let listed = std::mem::take(&mut shelf.given_back);
-            for seq in listed {
-                if store.exists(seq)? {
-                    shelf.given_back.push_back(seq);
+            // The list is replaced only when all of it was looked at: what a failing read drops would never be claimed again.
+            let mut kept = VecDeque::with_capacity(shelf.given_back.len());
+            for seq in &shelf.given_back {
+                if store.exists(*seq)? {
+                    kept.push_back(*seq);
                 }
             }
+            shelf.given_back = kept;
         }
         Ok(())
     }

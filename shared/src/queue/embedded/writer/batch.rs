@@ -117,6 +117,7 @@ impl Writer {
                 self.books.insert(store, row, &self.time)?;
             }
         }
+        fail::fail_point!("queue::mid_batch", |_| std::process::abort());
         for row in publishes.iter().flat_map(|p| &p.rows) {
             self.books.insert(store, row, &self.time)?;
         }
