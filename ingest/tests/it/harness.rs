@@ -124,6 +124,12 @@ impl Door {
         found
     }
 
+    /// Stops, and leaves on the queue what is there.
+    pub(crate) async fn closed(self) {
+        self.stop.drain();
+        self.ended().await.close().await;
+    }
+
     /// Waits for the service to end by itself.
     pub(crate) async fn ended(self) -> Queue {
         self.running.await.expect("no panic").expect("a clean end");
