@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Config, DestinationConfig, Mistake, RouteConfig, SourceConfig};
 
 /// The shortest token that a source may have. Shorter ones can be guessed.
-const TOKEN_MIN: usize = 16;
+pub const TOKEN_MIN: usize = 16;
 
 /// The largest `max_body`: a body is held in memory several times over while it is judged.
 const MAX_BODY: u64 = 16 << 20;

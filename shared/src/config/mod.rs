@@ -22,6 +22,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use check::TOKEN_MIN;
 pub use destination::{DestinationConfig, RetryConfig, TooLong};
 pub use load::{Loaded, Loader, Reading};
 pub use mistake::{ConfigError, Mistake, nearest};
