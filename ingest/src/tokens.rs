@@ -6,12 +6,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{PoisonError, RwLock};
 
-use leadrelay_shared::config::{Origin, Secret, SourceConfig};
+use leadrelay_shared::config::{Origin, Secret, SourceConfig, TOKEN_MIN};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
-
-/// As the configuration demands; a file that has changed is held to the same.
-const TOKEN_MIN: usize = 16;
 
 /// A source's hashes. A slot that no token fills holds zeros, which no token hashes to.
 type Slots = [[u8; 32]; 2];
@@ -76,6 +73,7 @@ fn reread(secrets: &[Secret]) -> Result<Vec<Secret>, String> {
         .collect()
 }
 
+/// A file that has changed is held to what the configuration demands.
 fn hashes(secrets: &[Secret]) -> Result<Slots, String> {
     let tokens: Vec<&str> = secrets.iter().flat_map(Secret::lines).collect();
     if tokens.iter().any(|token| token.len() < TOKEN_MIN) {
@@ -115,6 +113,9 @@ mod tests {
     fn a_third_token_or_a_short_one_is_none() {
         let three = "0123456789abcdef0\n0123456789abcdef1\n0123456789abcdef2";
         assert!(!tokens(three).admit("a", "0123456789abcdef0"));
-        assert!(!tokens("short").admit("a", "short"));
+        for (length, live) in [(TOKEN_MIN - 1, false), (TOKEN_MIN, true)] {
+            let token = "x".repeat(length);
+            assert_eq!(tokens(&token).admit("a", &token), live, "{length}");
+        }
     }
 }
