@@ -132,6 +132,8 @@ pub struct IngestConfig {
     pub public_url: Option<String>,
     /// TLS in the process itself; without it, plain HTTP behind a proxy.
     pub tls: Option<TlsConfig>,
+    /// The most bytes of a request's target and headers together, 64KiB at most; beyond it 431.
+    pub max_head: ByteSize,
     /// The largest body; beyond it 413.
     pub max_body: ByteSize,
     /// The deepest nesting of a JSON body.
@@ -156,6 +158,7 @@ impl Default for IngestConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             public_url: None,
             tls: None,
+            max_head: ByteSize::kib(16),
             max_body: ByteSize::kib(256),
             max_depth: 64,
             read_timeout: Span::secs(10),
