@@ -10,9 +10,6 @@ use sha2::{Digest, Sha256};
 use crate::door::{Door, Source};
 use crate::problem::Refusal;
 
-/// The most bytes that the target and the headers of a request may take together.
-pub const HEAD_MAX: usize = 16 << 10;
-
 /// The longest `Idempotency-Key`.
 const KEY_MAX: usize = 255;
 
@@ -26,8 +23,8 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 pub(crate) fn source<'a>(door: &'a Door, request: &HttpRequest) -> Result<&'a Source, Refusal> {
     let headers = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len());
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
-    if target + headers.sum::<usize>() > HEAD_MAX {
-        return Err(Refusal::HeadTooLarge);
+    if target + headers.sum::<usize>() > door.max_head {
+        return Err(Refusal::HeadTooLarge { max: door.max_head });
     }
     if request.method() != Method::POST {
         return Err(Refusal::Method);

@@ -126,13 +126,29 @@ async fn a_slow_body_is_given_up() {
     assert_eq!(door.finish().await, (vec![], vec![]));
 }
 
+/// A whole request whose head is padded with so many bytes.
+fn padded(door: &Door, bytes: usize) -> String {
+    let more = format!("X-Pad: {}\r\nContent-Length: {}\r\nConnection: close\r\n", "p".repeat(bytes), LEAD.len());
+    format!("{}{LEAD}", door.head(&more))
+}
+
+#[tokio::test]
+async fn a_heads_limit_is_configured() {
+    for (limit, taken, refused) in [("1KiB", 512, 1 << 10), ("64KiB", 63 << 10, 64 << 10)] {
+        let door = Door::with(&format!("max_head = {limit:?}\n{SOURCES}")).await;
+        let answer = door.raw(padded(&door, taken)).await;
+        assert!(answer.starts_with("HTTP/1.1 202 "), "{limit}: {answer}");
+        let answer = door.raw(padded(&door, refused)).await;
+        assert!(answer.starts_with("HTTP/1.1 431 "), "{limit}: {answer}");
+        assert!(answer.contains(if limit == "1KiB" { "1024 bytes" } else { "65536 bytes" }), "{limit}: {answer}");
+        assert_eq!(door.finish().await.0.len(), 1);
+    }
+}
+
 #[tokio::test]
 async fn a_head_that_is_too_large_is_refused() {
     let door = Door::open().await;
-    let padded = |bytes: usize| {
-        let more = format!("X-Pad: {}\r\nContent-Length: {}\r\nConnection: close\r\n", "p".repeat(bytes), LEAD.len());
-        format!("{}{LEAD}", door.head(&more))
-    };
+    let padded = |bytes: usize| padded(&door, bytes);
     assert!(door.raw(padded(8 << 10)).await.starts_with("HTTP/1.1 202 "));
     for bytes in [17 << 10, 100 << 10, 200 << 10] {
         let answer = door.raw(padded(bytes)).await;
