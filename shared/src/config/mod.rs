@@ -141,7 +141,7 @@ pub struct IngestConfig {
     pub max_depth: usize,
     /// How long a sender may take for its headers, and again for its body.
     pub read_timeout: Span,
-    /// Open connections for each worker thread; further ones wait in the backlog.
+    /// Open connections in all; further ones wait in the backlog. The worker threads share them evenly, rounded up.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_connections: usize,
     /// Requests a second for each source, and as many at once; beyond it 429. A source may set its own.
