@@ -49,7 +49,8 @@ pub(crate) fn manual() -> Clock {
 }
 
 pub(crate) fn loaded(dir: &Path, text: &str) -> Loaded {
-    let text = format!("[ingest]\nlisten = \"127.0.0.1:0\"\nworkers = 1\n{text}");
+    let workers = if text.contains("workers = ") { "" } else { "workers = 1\n" };
+    let text = format!("[ingest]\nlisten = \"127.0.0.1:0\"\n{workers}{text}");
     let config = Loader::default().parse(&text, dir, std::iter::empty()).expect("a configuration");
     Loaded { config, file: dir.join("leadrelay.toml"), base_dir: dir.to_owned() }
 }

@@ -160,6 +160,45 @@ async fn a_head_that_is_too_large_is_refused() {
     assert_eq!(door.finish().await.0.len(), 1);
 }
 
+/// Sends a lead and reads its answer's head and body, leaving the connection open.
+async fn exchange(stream: &mut TcpStream, request: &str) -> String {
+    stream.write_all(request.as_bytes()).await.expect("written");
+    let mut answer = String::new();
+    while !answer.ends_with('}') {
+        let mut some = [0; 1024];
+        let read = tokio::io::AsyncReadExt::read(stream, &mut some).await.expect("an answer");
+        assert!(read > 0, "closed after: {answer}");
+        answer.push_str(std::str::from_utf8(&some[..read]).expect("text"));
+    }
+    answer
+}
+
+#[tokio::test]
+async fn one_connection_too_many_waits_until_another_closes() {
+    // The limit is for all workers together, also where there are more workers than connections.
+    for workers in [2, 3] {
+        let text = format!("workers = {workers}\nmax_connections = 2\nrate_limit = 100000\n{SOURCES}");
+        let door = Door::with(&text).await;
+        let request = format!("{}{LEAD}", door.head(&format!("Content-Length: {}\r\n", LEAD.len())));
+        let connect = async || TcpStream::connect(door.address).await.expect("a connection");
+        let (mut first, mut second, mut third) = (connect().await, connect().await, connect().await);
+        assert!(exchange(&mut first, &request).await.starts_with("HTTP/1.1 202 "));
+        assert!(exchange(&mut second, &request).await.starts_with("HTTP/1.1 202 "));
+        third.write_all(request.as_bytes()).await.expect("written");
+        // Long enough for the third, had anybody taken it: the other two are answered over and over.
+        for _ in 0..50 {
+            exchange(&mut first, &request).await;
+            exchange(&mut second, &request).await;
+        }
+        let nothing = third.try_read(&mut [0; 1]).expect_err("no answer yet");
+        assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock, "{workers} workers");
+        drop(first);
+        assert!(exchange(&mut third, "").await.starts_with("HTTP/1.1 202 "), "{workers} workers");
+        drop((second, third));
+        assert_eq!(door.finish().await.0.len(), 1);
+    }
+}
+
 #[tokio::test]
 async fn too_fast_is_told_when_to_come_back() {
     let text = format!("rate_limit = 2\n{SOURCES}[sources.patient]\ntokens = [\"{TOKEN}\"]\nrate_limit = 1\n");
