@@ -33,10 +33,7 @@ impl Tokens {
     /// Whether `token` is live for `source`.
     pub(crate) fn admit(&self, source: &str, token: &str) -> bool {
         let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
-        let [newer, older] = live.get(source).unwrap_or(&EMPTY);
-        let hash: [u8; 32] = Sha256::digest(token).into();
-        let same: Choice = hash.ct_eq(newer) | hash.ct_eq(older);
-        same.into()
+        among(live.get(source).unwrap_or(&EMPTY), token).into()
     }
 
     /// The files that tokens came from.
@@ -73,6 +70,14 @@ fn reread(secrets: &[Secret]) -> Result<Vec<Secret>, String> {
         .collect()
 }
 
+/// All the work that a token is, whoever it is for: one hash, and a comparison with both slots to their end.
+fn among([newer, older]: &Slots, token: &str) -> Choice {
+    #[cfg(test)]
+    tests::WORK.with(|work| work.set(work.get() + 1));
+    let hash: [u8; 32] = Sha256::digest(token).into();
+    hash.ct_eq(newer) | hash.ct_eq(older)
+}
+
 /// A file that has changed is held to what the configuration demands.
 fn hashes(secrets: &[Secret]) -> Result<Slots, String> {
     let tokens: Vec<&str> = secrets.iter().flat_map(Secret::lines).collect();
@@ -89,7 +94,14 @@ fn hashes(secrets: &[Secret]) -> Result<Slots, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
+
+    thread_local! {
+        /// How often this thread has done a token's work.
+        pub(super) static WORK: Cell<u32> = const { Cell::new(0) };
+    }
 
     fn tokens(text: &str) -> Tokens {
         let sources: BTreeMap<String, SourceConfig> =
@@ -107,6 +119,24 @@ mod tests {
         }
         assert!(!tokens.admit("b", "first-token-of-a-source"));
         assert!(!tokens.admit("b", ""));
+    }
+
+    #[test]
+    fn a_stranger_is_as_much_work_as_a_sender() {
+        let tokens = tokens("first-token-of-a-source");
+        let asked = [
+            ("a", "first-token-of-a-source", true),
+            ("a", "other-token-of-a-source", false),
+            ("a", "", false),
+            ("b", "first-token-of-a-source", false),
+            ("b", "", false),
+            ("", "", false),
+        ];
+        for (source, token, admitted) in asked {
+            WORK.set(0);
+            assert_eq!(tokens.admit(source, token), admitted);
+            assert_eq!(WORK.get(), 1, "{source:?} {token:?}");
+        }
     }
 
     #[test]
