@@ -1,4 +1,4 @@
-//! What is wrong with the parts of the configuration that only the door can judge: schemas, certificates, limits.
+//! What is wrong with the parts of the configuration that only the door can judge: schemas, certificates, times.
 
 use std::time::Duration;
 
@@ -12,13 +12,7 @@ const WINDOW_MAX: Duration = Duration::from_secs(30 * 86_400);
 /// Every mistake that the door would meet when it opens.
 pub fn check(loaded: &Loaded) -> Vec<Mistake> {
     let config = &loaded.config.ingest;
-    let zero = [
-        ("ingest.rate_limit", config.rate_limit == 0),
-        ("ingest.max_connections", config.max_connections == 0),
-        ("ingest.workers", config.workers == Some(0)),
-    ];
-    let mut found: Vec<Mistake> =
-        zero.into_iter().filter(|(_, zero)| *zero).map(|(key, _)| Mistake::new(key, "must be at least 1")).collect();
+    let mut found = Vec::new();
     if config.read_timeout.0 < Duration::from_millis(1) || config.read_timeout.0 > Duration::from_secs(300) {
         found.push(Mistake::new("ingest.read_timeout", "must be between 1ms and 300s"));
     }

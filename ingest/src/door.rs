@@ -27,6 +27,7 @@ pub(crate) struct Door {
     pub(crate) sources: BTreeMap<String, Source>,
     pub(crate) tokens: Tokens,
     pub(crate) recent: Recent,
+    pub(crate) max_head: usize,
     pub(crate) max_body: usize,
     pub(crate) read_timeout: Duration,
 }
@@ -66,6 +67,7 @@ impl Door {
             sources,
             tokens: Tokens::of(&config.sources),
             recent: Recent::new(RECENT_MAX, ctx.clock.clone()),
+            max_head: config.ingest.max_head.as_usize(),
             max_body: config.ingest.max_body.as_usize(),
             read_timeout: config.ingest.read_timeout.0,
         })

@@ -10,9 +10,6 @@ use sha2::{Digest, Sha256};
 use crate::door::{Door, Source};
 use crate::problem::Refusal;
 
-/// The most bytes that the target and the headers of a request may take together.
-pub const HEAD_MAX: usize = 16 << 10;
-
 /// The longest `Idempotency-Key`.
 const KEY_MAX: usize = 255;
 
@@ -26,8 +23,8 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 pub(crate) fn source<'a>(door: &'a Door, request: &HttpRequest) -> Result<&'a Source, Refusal> {
     let headers = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len());
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
-    if target + headers.sum::<usize>() > HEAD_MAX {
-        return Err(Refusal::HeadTooLarge);
+    if target + headers.sum::<usize>() > door.max_head {
+        return Err(Refusal::HeadTooLarge { max: door.max_head });
     }
     if request.method() != Method::POST {
         return Err(Refusal::Method);
@@ -71,12 +68,13 @@ pub(crate) struct Identity {
     pub(crate) key: u128,
     /// Some bits of the body's hash, to tell one key's bodies apart.
     pub(crate) body: u64,
-    /// The lead's id. Any ingest process gives a resend within one window the same.
+    /// The lead's id. Any ingest process gives a resend within one window the same, and no other body has it: a key whose
+    /// first body is forgotten (a restart, the window's end) brings another lead, which must not take the first one's place.
     pub(crate) id: LeadId,
 }
 
 impl Identity {
-    /// By the sender's key where it sent one; else by the body and the number of the current window.
+    /// By the sender's key and the body where it sent a key; else by the body and the number of the current window.
     pub(crate) fn of(source: &Source, key: Option<&str>, body: &[u8], now: Timestamp) -> Self {
         let hash: [u8; 32] = Sha256::digest(body).into();
         let mut first = [0; 8];
@@ -84,8 +82,8 @@ impl Identity {
         let name = source.name.as_bytes();
         let (known_as, id) = match key {
             Some(key) => {
-                let id = LeadId::derive(&[b"key", name, key.as_bytes()]);
-                (id, id)
+                let key = key.as_bytes();
+                (LeadId::derive(&[b"key", name, key]), LeadId::derive(&[b"key", name, key, &hash]))
             }
             None => {
                 let window = i64::try_from(source.window.as_secs()).unwrap_or(i64::MAX).max(1);

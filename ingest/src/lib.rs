@@ -5,8 +5,8 @@
 //! queue has confirmed it. Marketplaces do not send again, so a body that is not a lead is kept too (quarantined) unless
 //! its source says `refuse`.
 //!
-//! Limits of the HTTP library that hold beside the configured ones: 96 headers and 128 KiB for a request's head (this
-//! crate allows 16 KiB, see [`HEAD_MAX`]), 16 pipelined requests, one second to read on after an early refusal.
+//! Limits of the HTTP library that hold beside the configured ones: 96 headers and 128 KiB for a request's head (the
+//! configuration allows less), 16 pipelined requests, one second to read on after an early refusal.
 
 mod accept;
 mod body;
@@ -24,7 +24,6 @@ mod watch;
 use leadrelay_shared::service::{Ctx, RunError, State};
 
 pub use check::check;
-pub use identify::HEAD_MAX;
 
 /// This part's name in the process's status.
 pub const PART: &str = "ingest";

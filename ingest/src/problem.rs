@@ -23,7 +23,7 @@ const RETRY_SECS: u64 = 5;
 #[derive(Debug)]
 pub(crate) enum Refusal {
     /// The head is larger than it may be.
-    HeadTooLarge,
+    HeadTooLarge { max: usize },
     /// Not a POST.
     Method,
     /// No such place, source or token.
@@ -52,7 +52,7 @@ impl Refusal {
     /// In one word, for metrics, logs and the problem's type.
     pub(crate) fn reason(&self) -> &'static str {
         match self {
-            Self::HeadTooLarge => "head_too_large",
+            Self::HeadTooLarge { .. } => "head_too_large",
             Self::Method => "method",
             Self::Unknown => "unknown",
             Self::TooFast { .. } => "too_fast",
@@ -69,7 +69,7 @@ impl Refusal {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::HeadTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unknown => StatusCode::NOT_FOUND,
             Self::TooFast { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -84,7 +84,7 @@ impl Refusal {
 
     fn detail(&self) -> String {
         match self {
-            Self::HeadTooLarge => format!("the headers take more than {} bytes together", crate::HEAD_MAX),
+            Self::HeadTooLarge { max } => format!("the headers take more than {max} bytes together"),
             Self::Method => "a lead is sent by POST".to_owned(),
             Self::Unknown => "there is nothing here; check the whole URL, or ask for a new one".to_owned(),
             Self::TooFast { .. } => "too many requests a second; send again after the time in Retry-After".to_owned(),

@@ -52,9 +52,11 @@ fn bind(ctx: &Ctx, door: &Arc<Door>, certificate: Option<Arc<Certificate>>) -> R
             .default_service(web::to(accept::nothing_here))
     };
     let read_timeout = config.read_timeout.0;
+    let workers = workers(config);
     let server = HttpServer::new(app)
-        .workers(workers(config))
-        .max_connections(config.max_connections)
+        .workers(workers)
+        // The library counts for each worker.
+        .max_connections(config.max_connections.div_ceil(workers))
         .client_request_timeout(read_timeout)
         .tls_handshake_timeout(read_timeout)
         .shutdown_timeout(read_timeout.as_secs() + PUBLISH_SECS)
@@ -72,9 +74,10 @@ fn bind(ctx: &Ctx, door: &Arc<Door>, certificate: Option<Arc<Certificate>>) -> R
     Ok(server.run())
 }
 
+/// Never more than there may be connections, so that each may have one.
 fn workers(config: &IngestConfig) -> usize {
     let cores = || std::thread::available_parallelism().map_or(1, |n| n.get().min(WORKERS_MAX));
-    config.workers.unwrap_or_else(cores)
+    config.workers.unwrap_or_else(cores).clamp(1, config.max_connections.max(1))
 }
 
 fn told(mistake: Mistake) -> RunError {

@@ -6,12 +6,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{PoisonError, RwLock};
 
-use leadrelay_shared::config::{Origin, Secret, SourceConfig};
+use leadrelay_shared::config::{Origin, Secret, SourceConfig, TOKEN_MIN};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
-
-/// As the configuration demands; a file that has changed is held to the same.
-const TOKEN_MIN: usize = 16;
 
 /// A source's hashes. A slot that no token fills holds zeros, which no token hashes to.
 type Slots = [[u8; 32]; 2];
@@ -36,10 +33,7 @@ impl Tokens {
     /// Whether `token` is live for `source`.
     pub(crate) fn admit(&self, source: &str, token: &str) -> bool {
         let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
-        let [newer, older] = live.get(source).unwrap_or(&EMPTY);
-        let hash: [u8; 32] = Sha256::digest(token).into();
-        let same: Choice = hash.ct_eq(newer) | hash.ct_eq(older);
-        same.into()
+        among(live.get(source).unwrap_or(&EMPTY), token).into()
     }
 
     /// The files that tokens came from.
@@ -76,6 +70,15 @@ fn reread(secrets: &[Secret]) -> Result<Vec<Secret>, String> {
         .collect()
 }
 
+/// All the work that a token is, whoever it is for: one hash, and a comparison with both slots to their end.
+fn among([newer, older]: &Slots, token: &str) -> Choice {
+    #[cfg(test)]
+    tests::WORK.with(|work| work.set(work.get() + 1));
+    let hash: [u8; 32] = Sha256::digest(token).into();
+    hash.ct_eq(newer) | hash.ct_eq(older)
+}
+
+/// A file that has changed is held to what the configuration demands.
 fn hashes(secrets: &[Secret]) -> Result<Slots, String> {
     let tokens: Vec<&str> = secrets.iter().flat_map(Secret::lines).collect();
     if tokens.iter().any(|token| token.len() < TOKEN_MIN) {
@@ -91,7 +94,14 @@ fn hashes(secrets: &[Secret]) -> Result<Slots, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
+
+    thread_local! {
+        /// How often this thread has done a token's work.
+        pub(super) static WORK: Cell<u32> = const { Cell::new(0) };
+    }
 
     fn tokens(text: &str) -> Tokens {
         let sources: BTreeMap<String, SourceConfig> =
@@ -112,9 +122,30 @@ mod tests {
     }
 
     #[test]
+    fn a_stranger_is_as_much_work_as_a_sender() {
+        let tokens = tokens("first-token-of-a-source");
+        let asked = [
+            ("a", "first-token-of-a-source", true),
+            ("a", "other-token-of-a-source", false),
+            ("a", "", false),
+            ("b", "first-token-of-a-source", false),
+            ("b", "", false),
+            ("", "", false),
+        ];
+        for (source, token, admitted) in asked {
+            WORK.set(0);
+            assert_eq!(tokens.admit(source, token), admitted);
+            assert_eq!(WORK.get(), 1, "{source:?} {token:?}");
+        }
+    }
+
+    #[test]
     fn a_third_token_or_a_short_one_is_none() {
         let three = "0123456789abcdef0\n0123456789abcdef1\n0123456789abcdef2";
         assert!(!tokens(three).admit("a", "0123456789abcdef0"));
-        assert!(!tokens("short").admit("a", "short"));
+        for (length, live) in [(TOKEN_MIN - 1, false), (TOKEN_MIN, true)] {
+            let token = "x".repeat(length);
+            assert_eq!(tokens(&token).admit("a", &token), live, "{length}");
+        }
     }
 }

@@ -104,13 +104,16 @@ async fn a_restarted_door_gives_a_resend_the_same_id() {
     assert_eq!(ids(&door.finish().await.0), [first]);
 }
 
+/// Posts with a key of the sender's own.
+async fn keyed(door: &Door, key: &str, body: &'static str) -> Answer {
+    let request = door.client.post(door.url("addon", TOKEN)).header("Idempotency-Key", key).body(body);
+    Answer::of(request.send().await.expect("an answer")).await
+}
+
 #[tokio::test]
 async fn the_senders_key_decides_where_there_is_one() {
     let door = Door::open().await;
-    let send = async |key: &str, body: &'static str| {
-        let request = door.client.post(door.url("addon", TOKEN)).header("Idempotency-Key", key).body(body);
-        Answer::of(request.send().await.expect("an answer")).await
-    };
+    let send = async |key: &str, body: &'static str| keyed(&door, key, body).await;
     let first = send("a", LEAD).await.id("accepted");
     assert_eq!(send("a", LEAD).await.id("duplicate"), first);
     assert_ne!(send("b", LEAD).await.id("accepted"), first);
@@ -119,6 +122,29 @@ async fn the_senders_key_decides_where_there_is_one() {
     send(&"k".repeat(256), LEAD).await.problem(400);
     send(&"k".repeat(255), LEAD).await.id("accepted");
     assert_eq!(door.finish().await.0.len(), 3);
+}
+
+#[tokio::test]
+async fn a_key_that_is_forgotten_loses_no_other_body() {
+    let other = r#"{"LeadSource":"x"}"#;
+    let door = Door::open().await;
+    let first = keyed(&door, "a", LEAD).await.id("accepted");
+    let (dir, clock) = (door.dir.clone(), door.clock.clone());
+    door.closed().await;
+    let door = Door::on(dir, clock, SOURCES).await;
+    let second = keyed(&door, "a", other).await.id("accepted");
+    assert_ne!(second, first, "or one of the two would vanish as a copy of the other");
+    keyed(&door, "a", LEAD).await.problem(422);
+    door.clock.advance(Duration::from_secs(24 * 3600));
+    assert_eq!(keyed(&door, "a", LEAD).await.id("accepted"), first, "what one sender sent twice is one lead");
+    let (leads, _) = door.finish().await;
+    let bodies: Vec<&[u8]> = leads.iter().map(|lead| &*lead.body).collect();
+    assert!(bodies.contains(&LEAD.as_bytes()) && bodies.contains(&other.as_bytes()), "both are on the queue");
+    let mut told = vec![first, second];
+    told.sort();
+    let mut stored = ids(&leads);
+    stored.dedup();
+    assert_eq!(stored, told);
 }
 
 #[tokio::test]

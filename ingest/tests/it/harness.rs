@@ -49,7 +49,8 @@ pub(crate) fn manual() -> Clock {
 }
 
 pub(crate) fn loaded(dir: &Path, text: &str) -> Loaded {
-    let text = format!("[ingest]\nlisten = \"127.0.0.1:0\"\nworkers = 1\n{text}");
+    let workers = if text.contains("workers = ") { "" } else { "workers = 1\n" };
+    let text = format!("[ingest]\nlisten = \"127.0.0.1:0\"\n{workers}{text}");
     let config = Loader::default().parse(&text, dir, std::iter::empty()).expect("a configuration");
     Loaded { config, file: dir.join("leadrelay.toml"), base_dir: dir.to_owned() }
 }
@@ -122,6 +123,12 @@ impl Door {
         let found = (take(&self.queue, &Topic::leads()).await, take(&self.queue, &Topic::events()).await);
         self.queue.close().await;
         found
+    }
+
+    /// Stops, and leaves on the queue what is there.
+    pub(crate) async fn closed(self) {
+        self.stop.drain();
+        self.ended().await.close().await;
     }
 
     /// Waits for the service to end by itself.

@@ -126,13 +126,29 @@ async fn a_slow_body_is_given_up() {
     assert_eq!(door.finish().await, (vec![], vec![]));
 }
 
+/// A whole request whose head is padded with so many bytes.
+fn padded(door: &Door, bytes: usize) -> String {
+    let more = format!("X-Pad: {}\r\nContent-Length: {}\r\nConnection: close\r\n", "p".repeat(bytes), LEAD.len());
+    format!("{}{LEAD}", door.head(&more))
+}
+
+#[tokio::test]
+async fn a_heads_limit_is_configured() {
+    for (limit, taken, refused) in [("1KiB", 512, 1 << 10), ("64KiB", 63 << 10, 64 << 10)] {
+        let door = Door::with(&format!("max_head = {limit:?}\n{SOURCES}")).await;
+        let answer = door.raw(padded(&door, taken)).await;
+        assert!(answer.starts_with("HTTP/1.1 202 "), "{limit}: {answer}");
+        let answer = door.raw(padded(&door, refused)).await;
+        assert!(answer.starts_with("HTTP/1.1 431 "), "{limit}: {answer}");
+        assert!(answer.contains(if limit == "1KiB" { "1024 bytes" } else { "65536 bytes" }), "{limit}: {answer}");
+        assert_eq!(door.finish().await.0.len(), 1);
+    }
+}
+
 #[tokio::test]
 async fn a_head_that_is_too_large_is_refused() {
     let door = Door::open().await;
-    let padded = |bytes: usize| {
-        let more = format!("X-Pad: {}\r\nContent-Length: {}\r\nConnection: close\r\n", "p".repeat(bytes), LEAD.len());
-        format!("{}{LEAD}", door.head(&more))
-    };
+    let padded = |bytes: usize| padded(&door, bytes);
     assert!(door.raw(padded(8 << 10)).await.starts_with("HTTP/1.1 202 "));
     for bytes in [17 << 10, 100 << 10, 200 << 10] {
         let answer = door.raw(padded(bytes)).await;
@@ -142,6 +158,45 @@ async fn a_head_that_is_too_large_is_refused() {
     let answer = door.raw(format!("{}{LEAD}", door.head(&many))).await;
     assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
     assert_eq!(door.finish().await.0.len(), 1);
+}
+
+/// Sends a lead and reads its answer's head and body, leaving the connection open.
+async fn exchange(stream: &mut TcpStream, request: &str) -> String {
+    stream.write_all(request.as_bytes()).await.expect("written");
+    let mut answer = String::new();
+    while !answer.ends_with('}') {
+        let mut some = [0; 1024];
+        let read = tokio::io::AsyncReadExt::read(stream, &mut some).await.expect("an answer");
+        assert!(read > 0, "closed after: {answer}");
+        answer.push_str(std::str::from_utf8(&some[..read]).expect("text"));
+    }
+    answer
+}
+
+#[tokio::test]
+async fn one_connection_too_many_waits_until_another_closes() {
+    // The limit is for all workers together, also where there are more workers than connections.
+    for workers in [2, 3] {
+        let text = format!("workers = {workers}\nmax_connections = 2\nrate_limit = 100000\n{SOURCES}");
+        let door = Door::with(&text).await;
+        let request = format!("{}{LEAD}", door.head(&format!("Content-Length: {}\r\n", LEAD.len())));
+        let connect = async || TcpStream::connect(door.address).await.expect("a connection");
+        let (mut first, mut second, mut third) = (connect().await, connect().await, connect().await);
+        assert!(exchange(&mut first, &request).await.starts_with("HTTP/1.1 202 "));
+        assert!(exchange(&mut second, &request).await.starts_with("HTTP/1.1 202 "));
+        third.write_all(request.as_bytes()).await.expect("written");
+        // Long enough for the third, had anybody taken it: the other two are answered over and over.
+        for _ in 0..50 {
+            exchange(&mut first, &request).await;
+            exchange(&mut second, &request).await;
+        }
+        let nothing = third.try_read(&mut [0; 1]).expect_err("no answer yet");
+        assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock, "{workers} workers");
+        drop(first);
+        assert!(exchange(&mut third, "").await.starts_with("HTTP/1.1 202 "), "{workers} workers");
+        drop((second, third));
+        assert_eq!(door.finish().await.0.len(), 1);
+    }
 }
 
 #[tokio::test]

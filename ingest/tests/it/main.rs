@@ -4,6 +4,8 @@ mod accept;
 mod check;
 mod harness;
 mod limits;
+#[cfg(target_os = "linux")]
+mod memory;
 mod refuse;
 mod secrets;
 mod stop;

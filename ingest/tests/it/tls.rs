@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::Method;
 use tempfile::TempDir;
 
 use crate::harness::{Answer, Door, LEAD, SOURCES, TOKEN, client, manual};
@@ -55,6 +56,39 @@ async fn a_lead_over_tls_and_a_certificate_that_changes() {
     assert_eq!(answer.id("duplicate"), id);
     assert!(post(&door, &first.0).await.is_err(), "the first is no longer in use");
     assert_eq!(door.finish().await.0.len(), 1);
+}
+
+#[tokio::test]
+async fn every_verdict_over_tls() {
+    let dir = Arc::new(TempDir::new().expect("a directory"));
+    let pair = pair();
+    write(dir.path(), &pair);
+    // A body beyond this cap is still sent whole before its answer is read.
+    let door = Door::on(dir, manual(), &format!("max_body = \"1KiB\"\nrate_limit = 5\n{TLS}{SOURCES}")).await;
+    let client = client(Some((&pair.0, door.address)));
+    let send = async |method: Method, source: &str, token: &str, body: &str| {
+        let url = format!("https://leads.example.com:{}/v1/leads/{source}/{token}", door.address.port());
+        Answer::of(client.request(method, url).body(body.to_owned()).send().await.expect("an answer")).await
+    };
+    let first = send(Method::POST, "addon", TOKEN, LEAD).await.id("accepted");
+    assert_eq!(send(Method::POST, "addon", TOKEN, LEAD).await.id("duplicate"), first);
+    send(Method::POST, "addon", TOKEN, "no lead").await.id("quarantined");
+    assert!(send(Method::POST, "strict", TOKEN, "no lead").await.problem(400)["faults"].is_array());
+    let stranger = send(Method::POST, "nobody", TOKEN, LEAD).await;
+    stranger.problem(404);
+    assert_eq!(send(Method::POST, "addon", "wrong", LEAD).await.text, stranger.text);
+    let answer = send(Method::PUT, "addon", TOKEN, LEAD).await;
+    answer.problem(405);
+    assert_eq!(answer.headers["allow"], "POST");
+    send(Method::POST, "addon", TOKEN, &"x".repeat(1025)).await.problem(413);
+    send(Method::POST, "addon", TOKEN, "another").await.id("quarantined");
+    let answer = send(Method::POST, "addon", TOKEN, LEAD).await;
+    answer.problem(429);
+    assert_eq!(answer.headers["retry-after"], "1");
+    door.queue.close().await;
+    let answer = send(Method::POST, "strict", TOKEN, LEAD).await;
+    answer.problem(503);
+    assert_eq!(answer.headers["retry-after"], "5");
 }
 
 #[tokio::test]

@@ -1,13 +1,17 @@
 //! What the schema cannot say: that names exist, that numbers make sense together.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use serde_json::Value;
 
 use super::{Config, DestinationConfig, Mistake, RouteConfig, SourceConfig};
 
 /// The shortest token that a source may have. Shorter ones can be guessed.
-const TOKEN_MIN: usize = 16;
+pub const TOKEN_MIN: usize = 16;
+
+/// What `max_head` may be: browsers and proxies send up to a KiB, and the HTTP library reads no more than 128 KiB.
+const MAX_HEAD: RangeInclusive<u64> = 1 << 10..=64 << 10;
 
 /// The largest `max_body`: a body is held in memory several times over while it is judged.
 const MAX_BODY: u64 = 16 << 20;
@@ -27,6 +31,9 @@ pub(super) fn mistakes(config: &Config, root: &Value) -> Vec<Mistake> {
         found.push(
             Mistake::new("admin.listen", "is the same address as ingest.listen").remedy("give it a port of its own"),
         );
+    }
+    if !MAX_HEAD.contains(&config.ingest.max_head.0) {
+        found.push(Mistake::new("ingest.max_head", "must be between 1KiB and 64KiB"));
     }
     if !(1..=MAX_BODY).contains(&config.ingest.max_body.0) {
         found.push(Mistake::new("ingest.max_body", "must be between 1 byte and 16MiB"));
@@ -123,7 +130,22 @@ fn missing(key: String, what: &str, name: &str, known: &[&str]) -> Mistake {
 mod tests {
     use std::path::Path;
 
-    use super::super::Loader;
+    use super::super::{ByteSize, Config, Loader, Mistake};
+
+    fn of(text: &str) -> Result<Config, Vec<Mistake>> {
+        Loader::default().parse(text, Path::new("."), std::iter::empty())
+    }
+
+    #[test]
+    fn a_head_has_a_limit_of_its_own() {
+        assert_eq!(of("").expect("the defaults").ingest.max_head, ByteSize::kib(16));
+        for (text, right) in [("1023B", false), ("1KiB", true), ("64KiB", true), ("65537B", false)] {
+            match of(&format!("[ingest]\nmax_head = {text:?}")) {
+                Ok(_) => assert!(right, "{text}"),
+                Err(found) => assert!(!right && found.len() == 1 && found[0].key == "ingest.max_head", "{found:?}"),
+            }
+        }
+    }
 
     #[test]
     fn names_that_do_not_exist_are_told_with_the_nearest() {
@@ -141,7 +163,7 @@ to = "cmr"
 name = "a"
 to = "crm"
 "#;
-        let found = Loader::default().parse(text, Path::new("."), std::iter::empty()).expect_err("mistakes");
+        let found = of(text).expect_err("mistakes");
         let found: Vec<String> = found
             .iter()
             .map(|m| format!("{}: {}; {}", m.key, m.reason, m.remedy.clone().unwrap_or_default()))

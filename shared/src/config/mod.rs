@@ -22,6 +22,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use check::TOKEN_MIN;
 pub use destination::{DestinationConfig, RetryConfig, TooLong};
 pub use load::{Loaded, Loader, Reading};
 pub use mistake::{ConfigError, Mistake, nearest};
@@ -131,6 +132,8 @@ pub struct IngestConfig {
     pub public_url: Option<String>,
     /// TLS in the process itself; without it, plain HTTP behind a proxy.
     pub tls: Option<TlsConfig>,
+    /// The most bytes of a request's target and headers together, 64KiB at most; beyond it 431.
+    pub max_head: ByteSize,
     /// The largest body; beyond it 413.
     pub max_body: ByteSize,
     /// The deepest nesting of a JSON body.
@@ -138,7 +141,7 @@ pub struct IngestConfig {
     pub max_depth: usize,
     /// How long a sender may take for its headers, and again for its body.
     pub read_timeout: Span,
-    /// Open connections for each worker thread; further ones wait in the backlog.
+    /// Open connections in all; further ones wait in the backlog. The worker threads share them evenly, rounded up.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_connections: usize,
     /// Requests a second for each source, and as many at once; beyond it 429. A source may set its own.
@@ -155,6 +158,7 @@ impl Default for IngestConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             public_url: None,
             tls: None,
+            max_head: ByteSize::kib(16),
             max_body: ByteSize::kib(256),
             max_depth: 64,
             read_timeout: Span::secs(10),
