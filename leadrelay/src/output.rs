@@ -9,6 +9,8 @@ use std::io::{IsTerminal as _, Write as _};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use crate::cli::{Done, Failure};
+
 /// How to print.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
@@ -28,19 +30,13 @@ impl Output {
     }
 
     /// A value for programs.
-    pub(crate) fn json<T: Serialize>(self, value: &T) {
-        match serde_json::to_string_pretty(value) {
-            Ok(text) => write(&format!("{text}\n")),
-            Err(error) => tracing::error!(%error, "an answer cannot be written as JSON"),
-        }
+    pub(crate) fn json<T: Serialize>(self, value: &T) -> Done {
+        printed(serde_json::to_string_pretty(value))
     }
 
     /// A value for programs on one line: one of several that come one after the other.
-    pub(crate) fn json_line<T: Serialize>(self, value: &T) {
-        match serde_json::to_string(value) {
-            Ok(text) => write(&format!("{text}\n")),
-            Err(error) => tracing::error!(%error, "an answer cannot be written as JSON"),
-        }
+    pub(crate) fn json_line<T: Serialize>(self, value: &T) -> Done {
+        printed(serde_json::to_string(value))
     }
 
     /// Rows under their headings, each column as wide as its widest cell.
@@ -68,6 +64,12 @@ pub(crate) fn confirm(question: &str) -> bool {
     asked.is_ok()
         && std::io::stdin().read_line(&mut answer).is_ok()
         && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+}
+
+fn printed(json: serde_json::Result<String>) -> Done {
+    let text = json.map_err(|e| Failure::Failed(format!("the answer cannot be written as JSON: {e}")))?;
+    write(&format!("{text}\n"));
+    Ok(())
 }
 
 fn write(text: &str) {
@@ -161,6 +163,15 @@ ID      NAME
 a       red �[31m and more
 longer
 "##);
+    }
+
+    #[test]
+    fn what_cannot_be_json_is_a_failure() {
+        // A key of a JSON object is a text.
+        let odd = std::collections::BTreeMap::from([(vec![1], 1)]);
+        let output = Output { json: true };
+        assert!(matches!(output.json(&odd), Err(Failure::Failed(_))));
+        assert!(matches!(output.json_line(&odd), Err(Failure::Failed(_))));
     }
 
     #[test]

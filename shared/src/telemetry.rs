@@ -9,7 +9,11 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Gauge, Histogram, MeterProvider as _};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::{Encoder as _, Registry, TextEncoder};
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata, Subscriber};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::config::{LogConfig, LogFormat};
 
@@ -133,19 +137,70 @@ pub fn label(key: &'static str, value: impl Into<String>) -> KeyValue {
 /// When the filter cannot be read.
 pub fn init(log: &LogConfig) -> Result<(), String> {
     let wanted = std::env::var("LEADRELAY_LOG").unwrap_or_else(|_| log.filter.clone());
-    let filter = EnvFilter::try_new(&wanted).map_err(|e| format!("log filter {wanted:?}: {e}"))?;
-    let human = log.format.map_or_else(|| std::io::stderr().is_terminal(), |f| f == LogFormat::Human);
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let terminal = std::io::stderr().is_terminal();
+    let human = log.format.map_or(terminal, |f| f == LogFormat::Human);
+    let logger = logger(&wanted, human, terminal, std::io::stderr)?;
     // An error means that a subscriber is installed already, which is what the caller wants.
-    let _ = if human {
-        builder.with_ansi(std::io::stderr().is_terminal()).compact().try_init()
-    } else {
-        builder.json().flatten_event(true).try_init()
-    };
+    let _ = tracing::subscriber::set_global_default(logger);
     Ok(())
+}
+
+fn logger<W>(wanted: &str, human: bool, ansi: bool, writer: W) -> Result<impl Subscriber + Send + Sync, String>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let filter = EnvFilter::try_new(wanted).map_err(|e| format!("log filter {wanted:?}: {e}"))?;
+    let lines = fmt::layer().with_writer(writer);
+    let lines = if human { lines.with_ansi(ansi).compact().boxed() } else { lines.json().flatten_event(true).boxed() };
+    Ok(tracing_subscriber::registry().with(filter).with(filter_fn(may_be_said)).with(lines))
+}
+
+/// Whatever the filter says, dependencies are heard at `info` and above alone: below it those that speak HTTP show the
+/// headers, URLs and bodies of what they carry.
+fn may_be_said(metadata: &Metadata<'_>) -> bool {
+    metadata.target().starts_with("leadrelay") || *metadata.level() <= Level::INFO
 }
 
 /// The W3C `traceparent` of the current step, to ride in the envelopes that it publishes.
 pub fn trace_context() -> Option<String> {
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().expect("the lines").write(text)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn no_filter_lets_dependencies_tell_what_they_carry() {
+        for (human, filter) in [(true, "trace"), (false, "trace"), (true, "hyper=trace,leadrelay_shared=trace")] {
+            let lines = Lines::default();
+            let writer = lines.clone();
+            let logger = logger(filter, human, false, move || writer.clone()).expect("a filter");
+            tracing::subscriber::with_default(logger, || {
+                tracing::trace!(target: "hyper::proto", "authorization: t0ken");
+                tracing::debug!(target: "hyper::client", "GET /t0ken");
+                tracing::warn!(target: "hyper::server", "heard");
+                tracing::trace!(target: "leadrelay_shared::queue", "ours");
+            });
+            let said = String::from_utf8(lines.0.lock().expect("the lines").clone()).expect("text");
+            assert!(said.contains("heard") && said.contains("ours") && !said.contains("t0ken"), "{filter}: {said}");
+        }
+        assert!(logger("leadrelay=loud", true, false, std::io::sink).is_err());
+    }
 }

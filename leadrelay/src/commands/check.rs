@@ -27,7 +27,7 @@ pub(crate) async fn run(call: &Call, args: Args) -> Done {
     match reading.complete() {
         Ok(loaded) => {
             if call.output.json {
-                call.output.json(&json!({"ok": !unreachable, "mistakes": [], "destinations": told}));
+                call.output.json(&json!({"ok": !unreachable, "mistakes": [], "destinations": told}))?;
             } else {
                 told.iter().for_each(|t| call.output.line(t.to_string()));
                 if !unreachable {
@@ -38,7 +38,7 @@ pub(crate) async fn run(call: &Call, args: Args) -> Done {
         }
         Err(error) => {
             if call.output.json {
-                call.output.json(&json!({"ok": false, "mistakes": error.mistakes, "destinations": told}));
+                call.output.json(&json!({"ok": false, "mistakes": error.mistakes, "destinations": told}))?;
                 return Err(Failure::Exit(2));
             }
             told.iter().for_each(|t| call.output.line(t.to_string()));

@@ -62,18 +62,16 @@ pub(crate) async fn run(call: &Call, args: Args) -> Done {
 
 fn told(output: Output, name: &str, what: &str) -> Done {
     if output.json {
-        output.json(&serde_json::json!({"name": name, "done": what}));
-    } else {
-        output.line(format!("{name} is {what}"));
+        return output.json(&serde_json::json!({"name": name, "done": what}));
     }
+    output.line(format!("{name} is {what}"));
     Ok(())
 }
 
 async fn list(output: Output, api: &Api) -> Done {
     let destinations: Vec<DestinationStatus> = api.get(&["destinations"], &[]).await?;
     if output.json {
-        output.json(&destinations);
-        return Ok(());
+        return output.json(&destinations);
     }
     if destinations.is_empty() {
         output.line("no destinations");

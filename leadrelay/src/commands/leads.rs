@@ -55,24 +55,25 @@ pub(crate) async fn run(call: &Call, args: Args) -> Done {
             query.push(("limit".to_owned(), limit.to_string()));
             query.extend(cursor.map(|c| ("cursor".to_owned(), c)));
             let page: Page<LeadSummary> = remote.api(call)?.get(&["leads"], &query).await?;
-            list(call.output, &page);
+            list(call.output, &page)?;
         }
         What::Show { id, remote } => {
             let api = remote.api(call)?;
             let id = api.lead_id(&id).await?;
             let lead: LeadDetail = api.get(&["leads", &id], &[]).await?;
-            show(call.output, &lead);
+            show(call.output, &lead)?;
         }
     }
     Ok(())
 }
 
-fn list(output: Output, page: &Page<LeadSummary>) {
+fn list(output: Output, page: &Page<LeadSummary>) -> Done {
     if output.json {
         return output.json(page);
     }
     if page.items.is_empty() {
-        return output.line("no leads");
+        output.line("no leads");
+        return Ok(());
     }
     let now = Clock::real().now();
     let row = |lead: &LeadSummary| {
@@ -91,13 +92,14 @@ fn list(output: Output, page: &Page<LeadSummary>) {
     if let Some(next) = &page.next {
         output.line(format!("more: --cursor {next}"));
     }
+    Ok(())
 }
 
 fn who(lead: &LeadSummary) -> String {
     if lead.name.is_empty() { lead.email.clone() } else { lead.name.clone() }
 }
 
-fn show(output: Output, detail: &LeadDetail) {
+fn show(output: Output, detail: &LeadDetail) -> Done {
     if output.json {
         return output.json(detail);
     }
@@ -127,6 +129,7 @@ fn show(output: Output, detail: &LeadDetail) {
     }
     output.line("\ntimeline");
     detail.timeline.iter().for_each(|entry| output.line(format!("  {}  {}", moment(entry.at), sentence(entry))));
+    Ok(())
 }
 
 /// Where a fault is, in words where it is everywhere.

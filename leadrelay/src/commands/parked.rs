@@ -76,18 +76,18 @@ pub(crate) async fn run(call: &Call, args: Args) -> Done {
             query.push(("limit".to_owned(), limit.to_string()));
             query.extend(cursor.map(|c| ("cursor".to_owned(), c)));
             let page: Page<ParkedItem> = remote.api(call)?.get(&["parked"], &query).await?;
-            list(call.output, &page);
+            list(call.output, &page)?;
         }
         What::Show { id, remote } => {
             let item = item(&remote.api(call)?, &id).await?;
-            show(call.output, &item);
+            show(call.output, &item)?;
         }
         What::Release { ids, remote } => {
             let api = remote.api(call)?;
             for id in ids {
                 let id = api.parked_id(&id).await?;
                 let _: Value = api.post(&["parked", &id, "release"], &serde_json::json!({})).await?;
-                told(call.output, &id, "released");
+                told(call.output, &id, "released")?;
             }
         }
         What::Repair { id, file, dry_run, remote } => {
@@ -102,20 +102,21 @@ async fn item(api: &Api, id: &str) -> Result<ParkedDetail, crate::cli::Failure> 
     api.get(&["parked", &id], &[]).await
 }
 
-fn told(output: Output, id: &str, what: &str) {
+fn told(output: Output, id: &str, what: &str) -> Done {
     if output.json {
-        output.json_line(&serde_json::json!({"id": id, "done": what}));
-    } else {
-        output.line(format!("{id} is {what}"));
+        return output.json_line(&serde_json::json!({"id": id, "done": what}));
     }
+    output.line(format!("{id} is {what}"));
+    Ok(())
 }
 
-fn list(output: Output, page: &Page<ParkedItem>) {
+fn list(output: Output, page: &Page<ParkedItem>) -> Done {
     if output.json {
         return output.json(page);
     }
     if page.items.is_empty() {
-        return output.line("nothing is parked");
+        output.line("nothing is parked");
+        return Ok(());
     }
     let now = Clock::real().now();
     let row = |item: &ParkedItem| {
@@ -134,9 +135,10 @@ fn list(output: Output, page: &Page<ParkedItem>) {
     if let Some(next) = &page.next {
         output.line(format!("more: --cursor {next}"));
     }
+    Ok(())
 }
 
-fn show(output: Output, item: &ParkedDetail) {
+fn show(output: Output, item: &ParkedDetail) -> Done {
     if output.json {
         return output.json(item);
     }
@@ -165,6 +167,7 @@ fn show(output: Output, item: &ParkedDetail) {
         short(&item.id),
         repairable(item)
     ));
+    Ok(())
 }
 
 fn repairable(item: &ParkedDetail) -> String {

@@ -37,7 +37,8 @@ pub(crate) async fn run(call: &Call, args: Args) -> Done {
     let replay = if args.all {
         let filter = Filter { state: args.state, reason: args.reason, ..args.filters.filter() };
         if !agreed(&api, &filter, args.yes).await? {
-            return Ok(());
+            // A program that reads the result reads that nothing was sent.
+            return if call.output.json { told(call.output, &Replayed::default()) } else { Ok(()) };
         }
         Replay::Filter(filter)
     } else {
@@ -75,7 +76,7 @@ async fn whole(api: &Api, ids: &[String]) -> Result<Vec<String>, Failure> {
 /// Says what was sent on its way, and what was not and why. Something refused is a failure.
 pub(crate) fn told(output: Output, replayed: &Replayed) -> Done {
     if output.json {
-        output.json(replayed);
+        output.json(replayed)?;
     } else {
         output.line(format!("{} on the way again", count(replayed.count, "item")));
         for (id, reason) in &replayed.refused {

@@ -6,6 +6,5 @@ use crate::cli::{Call, Done};
 use crate::connectors::infos;
 
 pub(crate) fn run(call: &Call) -> Done {
-    call.output.json(&schema(&infos()));
-    Ok(())
+    call.output.json(&schema(&infos()))
 }

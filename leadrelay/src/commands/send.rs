@@ -106,7 +106,7 @@ async fn post(output: Output, url: Url, body: Vec<u8>) -> Result<String, Failure
     };
     let status = said.get("status").and_then(Value::as_str).unwrap_or("accepted");
     if output.json {
-        output.json_line(&json!({"id": id, "status": status}));
+        output.json_line(&json!({"id": id, "status": status}))?;
     } else {
         output.line(format!("posted: {status} as {id}"));
     }
@@ -122,7 +122,7 @@ async fn follow(output: Output, api: &Api, clock: &Clock, id: &str, end: Duratio
             // Told by number: the timeline only grows, except that what is late may come in between.
             for entry in detail.timeline.iter().skip(told) {
                 if output.json {
-                    output.json_line(entry);
+                    output.json_line(entry)?;
                 } else {
                     output.line(format!("  {}", sentence(entry)));
                 }

@@ -65,24 +65,19 @@ pub(crate) fn run(call: &Call, args: Args) -> Done {
         }
         What::Rotate { name, finish: true } => {
             edit::finish(&call.place, &name)?;
-            told(call.output, &name, "the old URL of this source works no longer");
-            Ok(())
+            told(call.output, &name, "the old URL of this source works no longer")
         }
         What::Url { name } => {
             let loaded = call.place.read().loaded;
             let name = only_source(&loaded, name)?;
             let url = public_url(&loaded, &name)?;
             if call.output.json {
-                call.output.json(&json!({"source": name, "url": url}));
-            } else {
-                call.output.line(url);
+                return call.output.json(&json!({"source": name, "url": url}));
             }
+            call.output.line(url);
             Ok(())
         }
-        What::List => {
-            list(call.output, &call.place.load()?);
-            Ok(())
-        }
+        What::List => list(call.output, &call.place.load()?),
     }
 }
 
@@ -90,8 +85,7 @@ fn added(call: &Call, name: &str) -> Done {
     let loaded = call.place.read().loaded;
     let url = public_url(&loaded, name)?;
     if call.output.json {
-        call.output.json(&json!({"source": name, "url": url}));
-        return Ok(());
+        return call.output.json(&json!({"source": name, "url": url}));
     }
     call.output.line(format!("{name}: {url}"));
     if !loaded.config.routes.iter().any(|r| takes(r.from.as_deref(), name)) {
@@ -106,8 +100,7 @@ fn added(call: &Call, name: &str) -> Done {
 fn rotated(call: &Call, name: &str, made: edit::Made) -> Done {
     let url = public_url(&call.place.read().loaded, name)?;
     if call.output.json {
-        call.output.json(&json!({"source": name, "url": url}));
-        return Ok(());
+        return call.output.json(&json!({"source": name, "url": url}));
     }
     call.output.line(format!("{name}: {url}"));
     if made == edit::Made::BesideTheOld {
@@ -118,12 +111,12 @@ fn rotated(call: &Call, name: &str, made: edit::Made) -> Done {
     Ok(())
 }
 
-fn told(output: Output, name: &str, what: &str) {
+fn told(output: Output, name: &str, what: &str) -> Done {
     if output.json {
-        output.json(&json!({"source": name, "done": what}));
-    } else {
-        output.line(format!("{name}: {what}"));
+        return output.json(&json!({"source": name, "done": what}));
     }
+    output.line(format!("{name}: {what}"));
+    Ok(())
 }
 
 /// Whether a route with this `from` takes the leads of `source`.
@@ -147,7 +140,7 @@ pub(crate) fn url_at(loaded: &Loaded, source: &str, base: &str) -> Result<String
     Ok(format!("{}/v1/leads/{source}/{token}", base.trim_end_matches('/')))
 }
 
-fn list(output: Output, loaded: &Loaded) {
+fn list(output: Output, loaded: &Loaded) -> Done {
     let sources = &loaded.config.sources;
     let routes = |name: &str| -> Vec<&str> {
         loaded.config.routes.iter().filter(|r| takes(r.from.as_deref(), name)).map(|r| r.name.as_str()).collect()
@@ -157,7 +150,8 @@ fn list(output: Output, loaded: &Loaded) {
         return output.json(&sources.iter().map(told).collect::<Vec<_>>());
     }
     if sources.is_empty() {
-        return output.line("no sources; `leadrelay source add NAME` adds one");
+        output.line("no sources; `leadrelay source add NAME` adds one");
+        return Ok(());
     }
     let row = |(name, source): (&String, &SourceConfig)| {
         let format = match source.format {
@@ -167,6 +161,7 @@ fn list(output: Output, loaded: &Loaded) {
         [name.clone(), format.to_owned(), secret(source), routes(name).join(", ")]
     };
     output.table(["NAME", "FORMAT", "SECRET", "ROUTES"], &sources.iter().map(row).collect::<Vec<_>>());
+    Ok(())
 }
 
 /// Where the secret is, and whether it is being changed.

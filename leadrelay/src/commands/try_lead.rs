@@ -7,7 +7,7 @@ use leadrelay_router::{Explanation, Outcome, RouteExplanation, Rules, explain};
 use leadrelay_shared::clock::Clock;
 use leadrelay_shared::config::{ConfigError, Loaded, TooLong, nearest};
 use leadrelay_shared::delivery::Record;
-use leadrelay_shared::fields::Note;
+use leadrelay_shared::fields::{Fields, Note};
 use leadrelay_shared::id::LeadId;
 use leadrelay_shared::judge::Judge;
 use leadrelay_shared::lead::{Body, Lead};
@@ -64,10 +64,9 @@ pub(crate) fn run(call: &Call, args: Args) -> Done {
     let deliveries = explanation.routes.iter().filter_map(|route| sent(&loaded, route)).collect();
     let told = Told { source, explanation, deliveries };
     if call.output.json {
-        call.output.json(&told);
-    } else {
-        show(call.output, &told);
+        return call.output.json(&told);
     }
+    show(call.output, &told);
     Ok(())
 }
 
@@ -111,11 +110,16 @@ fn lead(loaded: &Loaded, source: &str, body: Vec<u8>) -> Result<Lead, Failure> {
 
 /// What the destination of a route would get, cut to its fields as they are documented.
 fn sent(loaded: &Loaded, route: &RouteExplanation) -> Option<Sent> {
-    let mut record = route.record.clone()?;
     let destination = loaded.config.destinations.get(&route.to)?;
     let fields = (connector(&destination.common.connector)?.documented_fields)();
+    fitted(route, &fields, destination.common.too_long)
+}
+
+/// The record of a route as these fields take it.
+fn fitted(route: &RouteExplanation, fields: &Fields, setting: TooLong) -> Option<Sent> {
+    let mut record = route.record.clone()?;
     let mut notes = route.notes.clone();
-    let parks = destination.common.too_long == TooLong::Park;
+    let parks = setting == TooLong::Park;
     let too_long = fields.too_long(&record).filter(|_| parks).map(str::to_owned);
     if too_long.is_none() {
         notes.extend(fields.fit(&mut record));
@@ -163,4 +167,43 @@ fn verdict(route: &RouteExplanation) -> String {
         (None, None) => {}
     }
     told
+}
+
+#[cfg(test)]
+mod tests {
+    use leadrelay_shared::fields::Field;
+    use serde_json::json;
+
+    use super::*;
+
+    fn told(setting: TooLong) -> Sent {
+        let route = RouteExplanation {
+            name: "all".to_owned(),
+            to: "crm".to_owned(),
+            verdict: "delivers".to_owned(),
+            key: None,
+            reason: None,
+            record: json!({"lastname": "Leeuwenhoek", "city": "Delft"}).as_object().cloned(),
+            notes: vec![Note::new("phone", "empty, left out")],
+        };
+        let fields = Fields([("lastname".to_owned(), Field { max_length: Some(5), ..Field::default() })].into());
+        fitted(&route, &fields, setting).expect("a record")
+    }
+
+    #[test]
+    fn what_would_be_cut_is_cut_and_told() {
+        let sent = told(TooLong::Cut);
+        assert_eq!(sent.too_long, None);
+        assert_eq!(Some(&sent.record), json!({"lastname": "Leeu…", "city": "Delft"}).as_object());
+        let cut = Note::new("lastname", "cut from 11 to 5 characters");
+        assert_eq!(sent.notes, [Note::new("phone", "empty, left out"), cut]);
+    }
+
+    #[test]
+    fn what_would_be_parked_for_its_length_is_told_whole() {
+        let sent = told(TooLong::Park);
+        assert_eq!(sent.too_long.as_deref(), Some("lastname"));
+        assert_eq!(sent.record["lastname"], "Leeuwenhoek");
+        assert_eq!(sent.notes.len(), 1);
+    }
 }

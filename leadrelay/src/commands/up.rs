@@ -16,6 +16,7 @@ use crate::relay::Relay;
 use crate::{secrets, template};
 
 mod announce;
+mod panics;
 
 /// How long services may take to return when they are to stop at once.
 const AT_ONCE: Duration = Duration::from_secs(2);
@@ -29,6 +30,7 @@ pub(crate) fn run(call: &Call) -> Done {
     make_admin_token(call)?;
     let loaded = sound(call)?;
     telemetry::init(&loaded.config.log).map_err(Failure::Usage)?;
+    panics::install();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Failure::Failed(format!("this machine cannot run it: {e}")))?;
     let done = runtime.block_on(serve(call, loaded, first));

@@ -17,14 +17,18 @@ fn blocks(text: &str, language: &str) -> Vec<String> {
 }
 
 fn leadrelay(dir: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_leadrelay"))
+    command(dir, args).output().expect("it runs")
+}
+
+fn command(dir: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_leadrelay"));
+    command
         .args(args)
         .current_dir(dir)
         .env("CONTOSO_ADDON_TOKEN", "sample-token-0123456789")
         .env("WEBSITE_TOKEN", "sample-token-9876543210")
-        .env("PARTNER_WEBHOOK_SECRET", world::SECRET)
-        .output()
-        .expect("it runs")
+        .env("PARTNER_WEBHOOK_SECRET", world::SECRET);
+    command
 }
 
 fn text(output: &Output) -> String {
@@ -43,6 +47,101 @@ fn the_sample_configurations_have_no_mistake() {
         let output = leadrelay(dir.path(), &["check"]);
         assert!(output.status.success(), "{}\n{sample}", text(&output));
     }
+}
+
+/// A configuration with what it shows in comments: every comment that is TOML.
+fn uncommented(text: &str) -> String {
+    let shown = |line: &str| {
+        let rest = line.strip_prefix("# ")?;
+        (toml::from_str::<toml::Table>(rest).is_ok_and(|t| !t.is_empty())).then(|| rest.to_owned())
+    };
+    text.lines().map(|line| shown(line).unwrap_or_else(|| line.to_owned()) + "\n").collect()
+}
+
+/// The template that `up` writes and the sample, each with what it shows in comments.
+fn whole_samples() -> [String; 2] {
+    ["leadrelay/src/leadrelay.template.toml", "deploy/leadrelay.toml"]
+        .map(|file| uncommented(&std::fs::read_to_string(root().join(file)).expect(file)))
+}
+
+#[test]
+fn what_the_samples_show_in_comments_has_no_mistake_either() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let write = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("directories");
+        std::fs::write(path, text).expect("written");
+    };
+    let pair = rcgen::generate_simple_self_signed(["leads.example.com".to_owned()]).expect("a certificate");
+    write("tls/cert.pem", &pair.cert.pem());
+    write("tls/key.pem", &pair.signing_key.serialize_pem());
+    write("schemas/lead.schema.json", "{}");
+    write("data/sources/marketplace.token", "sample-token-0123456789");
+    for sample in whole_samples() {
+        let table: toml::Table = toml::from_str(&sample).unwrap_or_else(|e| panic!("{e}\n{sample}"));
+        assert!(table["ingest"].get("tls").is_some() && table["admin"].get("token").is_some(), "{sample}");
+        assert!(
+            table["destinations"].get("partner").is_some() && table["routes"].as_array().is_some_and(|r| r.len() == 2)
+        );
+        write("leadrelay.toml", &sample);
+        let output = command(dir.path(), &["check"]).env("LEADRELAY_ADMIN_TOKEN", world::ADMIN).output();
+        let output = output.expect("it runs");
+        assert!(output.status.success(), "{}\n{sample}", text(&output));
+    }
+}
+
+#[test]
+fn the_sample_shows_every_key_of_the_sections_that_are_always_there() {
+    let schema = leadrelay(&root(), &["schema"]);
+    let schema: serde_json::Value = serde_json::from_slice(&schema.stdout).expect("JSON");
+    let [_, sample] = whole_samples();
+    let sample: toml::Table = toml::from_str(&sample).expect("TOML");
+    let keys = |schema: &serde_json::Value| -> Vec<String> {
+        schema["properties"].as_object().expect("properties").keys().cloned().collect()
+    };
+    for section in keys(&schema) {
+        assert!(sample.contains_key(&section), "deploy/leadrelay.toml shows no [{section}]");
+    }
+    for section in ["ingest", "queue", "log", "ledger", "admin"] {
+        for key in keys(&schema["properties"][section]) {
+            assert!(sample[section].get(&key).is_some(), "deploy/leadrelay.toml shows no {section}.{key}");
+        }
+    }
+}
+
+/// The commands below this one, as its help lists them; itself where there are none.
+fn commands(dir: &Path, above: &[&str]) -> Vec<String> {
+    let help = leadrelay(dir, &[above, &["--help"]].concat());
+    assert!(help.status.success(), "{above:?} --help: {}", text(&help));
+    let help = text(&help);
+    let Some((_, list)) = help.split_once("\nCommands:\n") else { return vec![above.join(" ")] };
+    let names = list.lines().take_while(|l| !l.is_empty());
+    let names = names.filter_map(|l| l.strip_prefix("  ").filter(|l| !l.starts_with(' '))?.split(' ').next());
+    names.flat_map(|name| commands(dir, &[above, &[name]].concat())).collect()
+}
+
+#[test]
+fn the_readme_names_every_command_and_no_other() {
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("a README");
+    let (_, section) = readme.split_once("## Commands\n").expect("a list of commands");
+    let section = section.split("\n## ").next().expect("its text");
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
+    let words = |code: &str| -> Vec<String> {
+        code.split(' ').filter(|w| w.chars().all(|c| c.is_ascii_lowercase())).map(str::to_owned).collect()
+    };
+    let mut named: Vec<String> = rows
+        .flat_map(|row| row.split("`, `").map(|code| words(code.trim_end_matches('`')).join(" ")).collect::<Vec<_>>())
+        .collect();
+    let dir = tempfile::tempdir().expect("a directory");
+    for command in &named {
+        let args: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+        let help = leadrelay(dir.path(), &args);
+        assert!(help.status.success(), "{command}: {}", text(&help));
+    }
+    let mut there = commands(dir.path(), &[]);
+    named.sort();
+    there.sort();
+    assert_eq!(named, there);
 }
 
 #[tokio::test(flavor = "multi_thread")]

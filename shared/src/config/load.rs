@@ -176,7 +176,7 @@ impl Places {
 }
 
 /// The configuration from those sections, sources and destinations that are sound. The schema has told what is wrong
-/// with the others; should it have missed something, that is told here.
+/// with the others; should it have missed something, that is told here, without serde's own words: they can hold a value.
 fn deserialize(root: &Value, mistakes: &mut Vec<Mistake>) -> Config {
     let mut sound = Map::new();
     for (section, value) in root.as_object().into_iter().flatten() {
@@ -193,7 +193,9 @@ fn deserialize(root: &Value, mistakes: &mut Vec<Mistake>) -> Config {
                     (whole, part) => *whole = part,
                 },
                 Err(_) if mistakes.iter().any(|m| m.key.starts_with(&key)) => {}
-                Err(error) => mistakes.push(Mistake::new(key, error.to_string())),
+                Err(_) => mistakes.push(
+                    Mistake::new(key, "has not the form that is expected here").remedy("`leadrelay schema` prints it"),
+                ),
             }
         }
     }
@@ -344,6 +346,15 @@ leadrelay.toml:15: sources.addon.tokens: must be an array: [ .. ], not a string
             let shown = shown(&text);
             assert!(!shown.contains("hunter2"), "{text}\n{shown}");
         }
+    }
+
+    #[test]
+    fn what_the_schema_lets_pass_and_serde_does_not_shows_no_value_either() {
+        // To JSON Schema 37.0 is an integer.
+        assert_eq!(
+            shown("[ingest]\nmax_depth = 37.0"),
+            "leadrelay.toml:1: ingest: has not the form that is expected here; `leadrelay schema` prints it"
+        );
     }
 
     #[test]

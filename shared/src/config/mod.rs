@@ -36,7 +36,7 @@ use crate::lead::Format;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Where the embedded queue, the spool and the ledger live. Relative to the configuration file.
+    /// Where the embedded queue and the ledger live. Relative to the configuration file.
     pub data_dir: PathBuf,
     /// Logging.
     pub log: LogConfig,
@@ -82,7 +82,8 @@ pub struct LogConfig {
     /// `human` or `json`; by default human on a terminal and JSON elsewhere.
     pub format: Option<LogFormat>,
     /// What is logged: a level (`error`, `warn`, `info`, `debug`, `trace`), or `target=level,..`. The variable
-    /// LEADRELAY_LOG wins.
+    /// LEADRELAY_LOG wins. What leadrelay is built on is heard at `info` and above whatever is written here: below it, it
+    /// would tell headers and URLs.
     pub filter: String,
 }
 

@@ -3,6 +3,9 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
 use crate::clock::Clock;
 use crate::config::{ConnectorInfo, Loaded, Mistake};
 use crate::connector::{Connector, Context};
@@ -52,7 +55,7 @@ pub fn entry<C: Connector>() -> ConnectorEntry {
 pub(super) fn build<C: Connector>(loaded: &Loaded, clock: &Clock, name: &str) -> Result<C, String> {
     let destination =
         loaded.config.destinations.get(name).ok_or_else(|| format!("there is no destination `{name}`"))?;
-    let settings = serde_json::from_value(destination.settings()).map_err(|e| e.to_string())?;
+    let settings = settings(C::NAME, destination.settings())?;
     let http = http::Client::new(http::Settings {
         timeout: destination.common.timeout.0,
         allow_private_addresses: destination.common.allow_private_addresses,
@@ -60,4 +63,26 @@ pub(super) fn build<C: Connector>(loaded: &Loaded, clock: &Clock, name: &str) ->
     let context =
         Context { destination: name.to_owned(), http, clock: clock.clone(), base_dir: loaded.base_dir.clone() };
     C::new(settings, context)
+}
+
+/// A connector's settings. Serde's own words can hold a value, and a value can be a secret.
+fn settings<T: DeserializeOwned>(connector: &str, value: Value) -> Result<T, String> {
+    serde_json::from_value(value)
+        .map_err(|_| format!("does not fit the settings of connector `{connector}`; `leadrelay check` tells more"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn settings_that_do_not_fit_are_not_shown() {
+        let error = settings::<std::collections::BTreeMap<String, u8>>("webhook", json!({"secret": "hunter2"}));
+        assert_eq!(
+            error,
+            Err("does not fit the settings of connector `webhook`; `leadrelay check` tells more".to_owned())
+        );
+    }
 }

@@ -58,19 +58,17 @@ async fn edited(output: Output, api: &Api, id: &str, old: &str, dry_run: bool) -
 async fn finish(output: Output, api: &Api, id: &str, body: String, faults: &[Fault], dry_run: bool) -> Done {
     if !faults.is_empty() {
         if output.json {
-            output.json(&Repaired { faults: faults.to_vec() });
+            output.json(&Repaired { faults: faults.to_vec() })?;
         } else {
             show(faults);
         }
         return Err(Failure::Exit(1));
     }
     if dry_run {
-        super::told(output, id, "a lead now; nothing was sent");
-        return Ok(());
+        return super::told(output, id, "a lead now; nothing was sent");
     }
     let _: Repaired = api.post(&["parked", id, "repair"], &Repair { body, dry_run: false }).await?;
-    super::told(output, id, "repaired");
-    Ok(())
+    super::told(output, id, "repaired")
 }
 
 /// What is wrong with a body, without sending anything on.

@@ -25,10 +25,9 @@ pub(super) async fn ready(call: &Call, relay: &Relay, first: bool) -> Result<(),
     let admin = url("http", relay.ctx.status.address("admin").await);
     if call.output.json {
         let sources: Vec<&String> = loaded.config.sources.keys().collect();
-        call.output.json_line(&json!({
+        return call.output.json_line(&json!({
             "ready": true, "config": loaded.file, "written": first, "ingest": ingest, "admin": admin, "sources": sources
         }));
-        return Ok(());
     }
     let say = |text: String| call.output.line(text);
     say(format!("ready: {}", summary(loaded, first)));

@@ -99,3 +99,22 @@ fn destinations_are_asked_on_demand() {
     assert_eq!(ran.code, 0, "{}", ran.told());
     assert!(ran.out.contains("inbox: answers"), "{}", ran.out);
 }
+
+#[test]
+fn a_destination_that_does_not_answer_fails_the_check() {
+    let home = Home::with(&format!(
+        "[sources.addon]\ntokens = ['{TOKEN}']\n[destinations.inbox]\nconnector = 'file'\npath = 'taken/out'\n"
+    ));
+    home.write("taken", "a file where a directory would have to be");
+    let ran = home.run(&["check", "--live"]);
+    assert_eq!(ran.code, 1, "{}", ran.told());
+    assert!(
+        ran.out.starts_with("inbox: ") && !ran.out.contains("answers") && !ran.out.contains("ok:"),
+        "{}",
+        ran.told()
+    );
+    let ran = home.run(&["check", "--live", "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
+    assert_eq!((ran.code, &told["ok"], &told["mistakes"]), (1, &false.into(), &serde_json::json!([])), "{told:#}");
+    assert!(told["destinations"][0]["error"].is_object(), "{told:#}");
+}

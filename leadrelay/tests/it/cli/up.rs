@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use super::support::{Home, Ran, TOKEN};
 
 /// A relay in a process of its own, on ports of the system's choosing.
-struct Up {
+pub(super) struct Up {
     child: Child,
     out: BufReader<ChildStdout>,
     log: Receiver<String>,
@@ -16,7 +16,7 @@ struct Up {
 }
 
 impl Up {
-    fn start(home: &Home) -> Self {
+    pub(super) fn start(home: &Home) -> Self {
         let mut command = home.command(&["up"]);
         command.env("LEADRELAY_INGEST__LISTEN", "127.0.0.1:0").env("LEADRELAY_ADMIN__LISTEN", "127.0.0.1:0");
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
@@ -31,13 +31,13 @@ impl Up {
         up
     }
 
-    fn after(&self, words: &str) -> &str {
+    pub(super) fn after(&self, words: &str) -> &str {
         let found = self.lines.iter().find_map(|line| line.strip_prefix(words));
         found.unwrap_or_else(|| panic!("no line begins with {words:?} in {:#?}", self.lines))
     }
 
     /// Runs a command that speaks to this relay.
-    fn ask(&self, home: &Home, args: &[&str]) -> Ran {
+    pub(super) fn ask(&self, home: &Home, args: &[&str]) -> Ran {
         let address = self.after("listening for operators at ");
         let mut all = args.to_vec();
         all.extend(["--address", address]);
@@ -45,7 +45,7 @@ impl Up {
     }
 
     #[expect(unsafe_code, reason = "a signal has no other way")]
-    fn signal(&self, signal: i32) {
+    pub(super) fn signal(&self, signal: i32) {
         let id = i32::try_from(self.child.id()).expect("a process id");
         // Safety: plain system call on our own child, which is not yet waited for.
         assert_eq!(unsafe { libc::kill(id, signal) }, 0);
@@ -56,7 +56,7 @@ impl Up {
         while !self.log.recv().expect("it still runs").contains(words) {}
     }
 
-    fn ends_with(mut self) -> Option<i32> {
+    pub(super) fn ends_with(mut self) -> Option<i32> {
         self.child.wait().expect("it ends").code()
     }
 }

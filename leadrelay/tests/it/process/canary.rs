@@ -16,6 +16,7 @@ const TOKEN: &str = "C4N4RY-source-token-0123456789";
 const ADMIN: &str = "C4N4RY-admin-token-0123456789";
 /// `C4N4RY` and 26 more bytes.
 const SECRET: &str = "whsec_QzRONFJZLXdlYmhvb2stc2VjcmV0LTAxMjM0NTY3ODk=";
+const API_KEY: &str = "C4N4RY-api-key-0123456789";
 
 fn lead(n: u64) -> String {
     format!(
@@ -31,7 +32,8 @@ async fn nothing_says_what_is_in_a_lead_or_a_secret() {
     let broken = broken.chain([How::Garbage, How::Cut, How::CutAnswer, How::Oversize(1 << 20)]);
     let broken = broken.chain([429, 302, 401].map(How::Echo));
     receiver.plan(Plan::List(broken.map(|how| Some(Fault::before(how))).collect()));
-    let dir = world::directory_with(&receiver.url(), TOKEN, ADMIN, SECRET, &routes());
+    let there = format!("{}/{MARK}?sig={MARK}", receiver.url());
+    let dir = world::directory_with(&there, TOKEN, ADMIN, SECRET, &more());
     let mut relay = Process::start(dir.path(), &[("LEADRELAY_LOG", "trace"), ("RUST_BACKTRACE", "1")]);
     let door = relay.door().await;
     let admin = relay.admin().await;
@@ -41,10 +43,19 @@ async fn nothing_says_what_is_in_a_lead_or_a_secret() {
     let url = format!("http://{}{}", door.address, format_args!("/v1/leads/addon/{TOKEN}"));
     let mut ids = Vec::new();
     for n in 0..14 {
-        let (_, answer) = world::send(http.post(&url).body(lead(n))).await;
+        let key = format!("{MARK}-{n}");
+        let (_, answer) = world::send(http.post(&url).header("idempotency-key", key).body(lead(n))).await;
         ids.push(answer["id"].as_str().unwrap_or_default().to_owned());
         said.push_str(&answer.to_string());
     }
+    // A key that came with another body, and one that is none.
+    for (key, status) in [(format!("{MARK}-0"), 422), (MARK.repeat(100), 400)] {
+        let (answered, answer) = world::send(http.post(&url).header("idempotency-key", key).body(lead(98))).await;
+        assert_eq!(answered, status, "{answer}");
+        said.push_str(&answer.to_string());
+    }
+    let broken = world::send(http.post(&url).body(format!("{{\"{MARK}\": \"{MARK}\""))).await.1;
+    said.push_str(&broken.to_string());
     for body in ["", MARK, "{\"a\":", "[\"C4N4RY\"]", r#"{"UserDetails":{"Email":{"C4N4RY":1}}}"#] {
         said.push_str(&world::send(http.post(&url).body(body)).await.1.to_string());
     }
@@ -72,6 +83,17 @@ async fn nothing_says_what_is_in_a_lead_or_a_secret() {
         let (status, _) = world::send(http.get(format!("http://{admin}{path}")).bearer_auth(ADMIN)).await;
         assert_eq!(status, 200, "{path}");
     }
+    let id = broken["id"].as_str().expect("it is kept for repair");
+    let repair = format!("http://{admin}/api/v1/parked/{id}/repair");
+    for (body, status) in [(format!("{{{MARK}"), 422), (lead(50), 200)] {
+        let body = serde_json::json!({"body": body}).to_string();
+        // It is in the parked list a moment after the answer.
+        world::eventually("it can be repaired", async || {
+            let request = http.post(&repair).bearer_auth(ADMIN).header("content-type", "application/json");
+            world::send(request.body(body.clone())).await.0 == status
+        })
+        .await;
+    }
     receiver.server.has_seen(9).await;
     relay.signal(libc::SIGTERM);
     assert!(relay.ended().await.success());
@@ -82,10 +104,10 @@ async fn nothing_says_what_is_in_a_lead_or_a_secret() {
     assert!(said.contains("attempt failed"), "the search was of something: {}", said.len());
 }
 
-/// One route that works, one whose template fails on every lead, one that is full of what the lead holds.
-fn routes() -> String {
+/// A header that is a secret. One route that works, one whose template fails on every lead, one that is full of what the lead holds.
+fn more() -> String {
     format!(
-        "{}[destinations.inbox]\nconnector = \"file\"\npath = \"inbox\"\n\
+        "[destinations.partner.headers]\nx-api-key = \"{API_KEY}\"\n{}[destinations.inbox]\nconnector = \"file\"\npath = \"inbox\"\n\
          [[routes]]\nname = \"fails\"\nto = \"inbox\"\n[routes.fields]\nx = \"{{{{ lead.email + 1 }}}}\"\n",
         world::ALL_TO_PARTNER
     )
