@@ -9,18 +9,15 @@ use std::time::Duration;
 use leadrelay_shared::delivery::Parked;
 use leadrelay_shared::event::Event;
 use leadrelay_shared::queue::{Claim, Claims, Handle, QueueError, Topic, settle_all};
-use leadrelay_shared::service::{Ctx, RunError, State};
+use leadrelay_shared::service::{Ctx, LEDGER as PART, RunError, State};
 
 use crate::store::Store;
-
-/// The part's name in the process's status.
-pub(crate) const PART: &str = "ledger";
 
 const EVENTS: usize = 500;
 /// Parked messages carry whole bodies.
 const PARKED: usize = 50;
-const RETRY_FIRST: Duration = Duration::from_secs(1);
-const RETRY_MAX: Duration = Duration::from_secs(30);
+pub(crate) const RETRY_FIRST: Duration = Duration::from_secs(1);
+pub(crate) const RETRY_MAX: Duration = Duration::from_secs(30);
 /// Batches that are still recorded when the service is asked to stop.
 const LAST_BATCHES: usize = 40;
 
