@@ -98,14 +98,18 @@ impl Recorder {
             delay = (delay * 2).min(RETRY_MAX);
         }
         self.ctx.status.set(PART, State::Ready);
-        fail::fail_point!("ledger::after_record");
+        fail::fail_point!("ledger::after_record", |_| std::process::abort());
         match settle_all(batch.handles, Vec::new()).await {
             Ok(()) => {}
             Err(QueueError::Closed) => return Err(QueueError::Closed.into()),
             Err(error) => {
                 // The messages come again, and recording them again changes nothing.
                 tracing::warn!(%error, "recorded events come again");
-                self.ctx.clock.sleep(RETRY_FIRST).await;
+                tokio::select! {
+                    () = self.ctx.clock.sleep(RETRY_FIRST) => {}
+                    // A queue that cannot settle does not get better by being asked for the same again.
+                    () = self.ctx.stop.draining() => return Ok(false),
+                }
             }
         }
         Ok(true)
