@@ -6,6 +6,7 @@
 mod services;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use leadrelay_shared::clock::Clock;
 use leadrelay_shared::config::{DestinationConfig, Loaded};
@@ -22,6 +23,9 @@ const PROCESS: &str = "process";
 /// The order in which services stop: those that accept, that route, that deliver, that record.
 const STAGES: usize = 4;
 
+/// How often a queue is tried whose disk is full or fails.
+const OPEN_EVERY: Duration = Duration::from_secs(1);
+
 /// A running relay. Dropping it stops it at once, which loses nothing but leaves work undone.
 #[derive(Debug)]
 pub struct Relay {
@@ -32,13 +36,14 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Opens the queue and starts every service. They come up on their own: [`ready`](Self::ready) waits for them.
+    /// Opens the queue, waiting for a disk that is full, and starts every service. They come up on their own:
+    /// [`ready`](Self::ready) waits for them. Dropped while it waits, it has started nothing.
     ///
     /// # Errors
     /// When the data directory or the queue in it cannot be used.
     pub async fn start(loaded: Loaded, clock: Clock) -> Result<Self, RunError> {
         let workers = workers(&loaded)?;
-        let queue = open_queue(&loaded, &clock)?;
+        let queue = open_queue(&loaded, &clock).await?;
         let ctx = Ctx { loaded: Arc::new(loaded), clock, queue, stop: Stop::default(), status: Status::default() };
         let stages: [Stop; STAGES] = std::array::from_fn(|_| ctx.stop.child());
         let mut services = Services::default();
@@ -53,7 +58,7 @@ impl Relay {
         Ok(Self { ctx, stages, services })
     }
 
-    /// Waits until every service works.
+    /// Waits until every service works; the ledger, without which leads flow, need only have said how it is.
     ///
     /// # Errors
     /// When one of them ended instead.
@@ -121,12 +126,26 @@ fn workers(loaded: &Loaded) -> Result<Vec<(String, ConnectorEntry)>, RunError> {
     loaded.config.destinations.iter().map(worker).collect()
 }
 
-fn open_queue(loaded: &Loaded, clock: &Clock) -> Result<Queue, RunError> {
+/// Opens the queue. A disk that is full or fails is waited for: that it was started again makes no room, and neither would
+/// ending. Whoever has enough of waiting drops this.
+async fn open_queue(loaded: &Loaded, clock: &Clock) -> Result<Queue, RunError> {
     let dir = loaded.data_dir();
     crate::secrets::private_dir(&dir)
         .map_err(|e| RunError::Other(format!("the data directory {} cannot be made: {e}", dir.display())))?;
     let limits = &loaded.config.queue;
     let settings =
         embedded::Settings { dir: dir.join("queue"), max_size: limits.max_size.0, min_free: limits.min_free.0 };
-    Queue::embedded(settings, clock.clone()).map_err(|e| RunError::Other(e.to_string()))
+    let mut told = false;
+    loop {
+        match Queue::embedded(settings.clone(), clock.clone()) {
+            Ok(queue) => return Ok(queue),
+            Err(error) if error.is_of_disk() => {
+                if !std::mem::replace(&mut told, true) {
+                    tracing::error!(%error, "the queue cannot be opened; until it can, which is tried every second, no lead is taken");
+                }
+            }
+            Err(error) => return Err(RunError::Other(error.to_string())),
+        }
+        clock.sleep(OPEN_EVERY).await;
+    }
 }

@@ -9,12 +9,9 @@ use std::time::Duration;
 use leadrelay_shared::delivery::Parked;
 use leadrelay_shared::event::Event;
 use leadrelay_shared::queue::{Claim, Claims, Handle, QueueError, Topic, settle_all};
-use leadrelay_shared::service::{Ctx, RunError, State};
+use leadrelay_shared::service::{Ctx, LEDGER as PART, RunError, State};
 
 use crate::store::Store;
-
-/// The part's name in the process's status.
-pub(crate) const PART: &str = "ledger";
 
 /// The most messages of a batch.
 const EVENTS: usize = 500;
@@ -27,8 +24,8 @@ const FEW: usize = 250;
 const GATHER: Duration = Duration::from_millis(25);
 /// How long the last messages are waited for at a stop: a queue whose disk fails hands out nothing.
 const LAST_WAIT: Duration = Duration::from_secs(2);
-const RETRY_FIRST: Duration = Duration::from_secs(1);
-const RETRY_MAX: Duration = Duration::from_secs(30);
+pub(crate) const RETRY_FIRST: Duration = Duration::from_secs(1);
+pub(crate) const RETRY_MAX: Duration = Duration::from_secs(30);
 /// Batches that are still recorded when the service is asked to stop.
 const LAST_BATCHES: usize = 40;
 
@@ -133,7 +130,11 @@ impl Recorder {
             Err(error) => {
                 // The messages come again, and recording them again changes nothing.
                 tracing::warn!(%error, "recorded events come again");
-                self.ctx.clock.sleep(RETRY_FIRST).await;
+                tokio::select! {
+                    () = self.ctx.clock.sleep(RETRY_FIRST) => {}
+                    // A queue that cannot settle does not get better by being asked for the same again.
+                    () = self.ctx.stop.draining() => return Ok(false),
+                }
             }
         }
         Ok(true)

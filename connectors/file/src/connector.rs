@@ -9,14 +9,20 @@ use leadrelay_shared::error::{DeliveryError, ErrorKind};
 use leadrelay_shared::fields::Fields;
 use leadrelay_shared::id::{DeliveryId, LeadId};
 use serde::Serialize;
+use tokio::sync::Semaphore;
 
 use crate::settings::Settings;
 use crate::write::Folder;
+
+/// Threads that may be busy with one folder. On a mount that hangs, what was given up still holds its thread, and threads
+/// are shared with everybody else in the process: further attempts wait here instead.
+const THREADS: usize = 4;
 
 /// Delivers to a folder: one JSON file for each delivery, named by its id.
 #[derive(Debug)]
 pub struct FileConnector {
     folder: Arc<Folder>,
+    threads: Arc<Semaphore>,
     clock: Clock,
 }
 
@@ -41,7 +47,7 @@ impl Connector for FileConnector {
             return Err("`path` is empty; name a folder".to_owned());
         }
         let folder = Arc::new(Folder::new(context.base_dir.join(settings.path)));
-        Ok(Self { folder, clock: context.clock })
+        Ok(Self { folder, threads: Arc::new(Semaphore::new(THREADS)), clock: context.clock })
     }
 
     async fn deliver(&self, delivery: &Delivery) -> Outcome {
@@ -49,7 +55,7 @@ impl Connector for FileConnector {
         let content = content(delivery)?;
         let (folder, now) = (Arc::clone(&self.folder), self.clock.now());
         let path = self.folder.path.join(&name);
-        let written = blocking(move || {
+        let written = blocking(&self.threads, move || {
             folder.tidy_once(now);
             folder.write_new(&name, &content).map(|existed| (name, existed))
         });
@@ -59,7 +65,7 @@ impl Connector for FileConnector {
 
     async fn check(&self) -> Result<Fields, DeliveryError> {
         let folder = Arc::clone(&self.folder);
-        blocking(move || folder.prove_writable()).await?;
+        blocking(&self.threads, move || folder.prove_writable()).await?;
         Ok(Fields::any())
     }
 }
@@ -80,12 +86,20 @@ fn content(delivery: &Delivery) -> Result<Vec<u8>, DeliveryError> {
     Ok(json)
 }
 
-/// Runs `work` where it may block. It runs to its end even when nobody waits for it any more.
+/// Runs `work` where it may block, once a thread is free. It runs to its end, and holds its thread for as long, even when
+/// nobody waits for it any more.
 async fn blocking<T: Send + 'static>(
+    threads: &Arc<Semaphore>,
     work: impl FnOnce() -> Result<T, DeliveryError> + Send + 'static,
 ) -> Result<T, DeliveryError> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|_| Err(DeliveryError::new(ErrorKind::Uncertain, "writing the file was broken off")))
+    let broken_off = || DeliveryError::new(ErrorKind::Uncertain, "writing the file was broken off");
+    let thread = Arc::clone(threads).acquire_owned().await.map_err(|_| broken_off())?;
+    let done = tokio::task::spawn_blocking(move || {
+        let done = work();
+        drop(thread);
+        done
+    });
+    done.await.unwrap_or_else(|_| Err(broken_off()))
 }
 
 #[cfg(test)]
@@ -103,5 +117,38 @@ mod tests {
         assert_eq!(read["record"]["lastname"], "Lee 1");
         assert_eq!(read["lead"], delivery.lead.to_string());
         assert_eq!(read["accepted_at"], "2026-11-23T12:00:00.001Z");
+    }
+
+    #[tokio::test]
+    async fn attempts_on_a_folder_that_hangs_hold_no_more_threads_than_their_own() {
+        let threads = Arc::new(Semaphore::new(THREADS));
+        let mut hanging = Vec::new();
+        for _ in 0..THREADS {
+            let (release, hangs) = std::sync::mpsc::channel::<()>();
+            hanging.push(release);
+            let attempt = blocking(&threads, move || Ok(hangs.recv().is_ok()));
+            // Polled once, which starts it, and then given up, as by a timeout.
+            tokio::select! {
+                biased;
+                _ = attempt => panic!("it hangs"),
+                () = std::future::ready(()) => {}
+            }
+        }
+        let began = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let begins = Arc::clone(&began);
+        let mut next = Box::pin(blocking(&threads, move || {
+            begins.store(true, std::sync::atomic::Ordering::SeqCst);
+            Ok(())
+        }));
+        tokio::select! {
+            biased;
+            _ = &mut next => panic!("there is no thread for it"),
+            () = std::future::ready(()) => {}
+        }
+        assert_eq!(threads.available_permits(), 0, "given up, they still hold their threads");
+        assert!(!began.load(std::sync::atomic::Ordering::SeqCst));
+        hanging.pop();
+        next.await.expect("the folder answers again");
+        assert!(began.load(std::sync::atomic::Ordering::SeqCst));
     }
 }

@@ -53,7 +53,11 @@ fn make_admin_token(call: &Call) -> Result<(), Failure> {
 
 async fn serve(call: &Call, loaded: Loaded, first: bool) -> Done {
     let mut signals = Signals::new().map_err(|e| Failure::Failed(format!("signals cannot be received: {e}")))?;
-    let relay = Relay::start(loaded, Clock::real()).await?;
+    let relay = tokio::select! {
+        relay = Relay::start(loaded, Clock::real()) => relay?,
+        // It waits for its disk, and so there is nothing to drain.
+        _ = signals.next() => return Ok(()),
+    };
     let ended = tokio::select! {
         ready = relay.ready() => ready.err(),
         _ = signals.next() => return drained(&relay, &mut signals).await,

@@ -10,6 +10,7 @@ mod token;
 pub mod types;
 
 use std::net::TcpListener;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
@@ -17,6 +18,7 @@ use actix_web::http::StatusCode;
 use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpServer, Resource, Route};
+use leadrelay_shared::config::Config;
 use leadrelay_shared::service::{Ctx, RunError, health};
 use serde::de::DeserializeOwned;
 use tokio::task::JoinError;
@@ -42,26 +44,52 @@ struct Api {
     store: Store,
     decisions: Decisions,
     replayer: Replayer,
+}
+
+/// What requests come to first: the token, and the API once there is a store.
+pub(crate) struct Front {
     token: Token,
+    api: OnceLock<Data<Api>>,
+}
+
+impl Front {
+    pub(crate) fn new(ctx: &Ctx) -> Result<Arc<Self>, RunError> {
+        let token = Token::of(&ctx.loaded).map_err(RunError::Other)?;
+        Ok(Arc::new(Self { token, api: OnceLock::new() }))
+    }
+
+    /// From now on requests are answered from this store.
+    pub(crate) fn open(&self, ctx: &Ctx, store: &Store, decisions: &Decisions) {
+        self.api.get_or_init(|| {
+            Data::new(Api {
+                ctx: ctx.clone(),
+                store: store.clone(),
+                decisions: decisions.clone(),
+                replayer: Replayer::new(ctx, store.clone()),
+            })
+        });
+    }
+
+    /// Lets another ledger have the store.
+    pub(crate) fn close(&self) {
+        if let Some(api) = self.api.get() {
+            api.store.close();
+        }
+    }
 }
 
 /// Binds the address and makes the server.
-pub(crate) fn serve(ctx: &Ctx, store: &Store, decisions: &Decisions) -> Result<(Server, ServerHandle), RunError> {
+pub(crate) fn serve(ctx: &Ctx, front: &Arc<Front>) -> Result<(Server, ServerHandle), RunError> {
     let address = ctx.config().admin.listen;
     let listen = |source| RunError::Listen { what: "the admin API", address, source };
     let listener = TcpListener::bind(address).map_err(listen)?;
     let bound = listener.local_addr().map_err(listen)?;
-    let token = Token::of(&ctx.loaded).map_err(RunError::Other)?;
-    let api = Data::new(Api {
-        ctx: ctx.clone(),
-        store: store.clone(),
-        decisions: decisions.clone(),
-        replayer: Replayer::new(ctx, store.clone()),
-        token,
-    });
+    let front = Data::from(front.clone());
     let ctx_of_server = ctx.clone();
     let server = HttpServer::new(move || {
-        App::new().configure(health::configure(ctx_of_server.clone())).configure(routes(api.clone()))
+        App::new()
+            .configure(health::configure(ctx_of_server.clone()))
+            .configure(routes(ctx_of_server.config(), front.clone()))
     })
     .workers(WORKERS)
     .max_connections(CONNECTIONS)
@@ -86,12 +114,12 @@ pub(crate) fn ended(outcome: Result<std::io::Result<()>, JoinError>) -> String {
 }
 
 /// Every path of the API.
-fn routes(api: Data<Api>) -> impl FnOnce(&mut ServiceConfig) {
+fn routes(config: &Config, front: Data<Front>) -> impl FnOnce(&mut ServiceConfig) + use<> {
+    // A body that is JSON inside JSON grows by its quotation marks.
+    let limit = config.ingest.max_body.as_usize().saturating_mul(2).saturating_add(BODY_ROOM);
     move |server| {
-        // A body that is JSON inside JSON grows by its quotation marks.
-        let limit = api.ctx.config().ingest.max_body.as_usize().saturating_mul(2).saturating_add(BODY_ROOM);
         let scope = web::scope("/api")
-            .app_data(api)
+            .app_data(front)
             .app_data(web::PayloadConfig::new(limit))
             .app_data(web::QueryConfig::default().error_handler(|_, _| {
                 Problem::bad_request("the parameters cannot be read; is every `%` followed by two digits?").into()

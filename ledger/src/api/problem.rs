@@ -42,6 +42,11 @@ impl Problem {
         Self { allow: Some(allow), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, detail) }
     }
 
+    pub(crate) fn no_store() -> Self {
+        let detail = "the history cannot be opened now: /readyz says why in short, and the log in full; leads flow on, and what happens to them is kept in the queue";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+    }
+
     pub(crate) fn unauthorized() -> Self {
         let detail = "send the admin token as `Authorization: Bearer ..`; it is in admin.token in the data directory, or where `admin.token` in the configuration points";
         Self::new(StatusCode::UNAUTHORIZED, detail)

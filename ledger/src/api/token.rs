@@ -3,9 +3,10 @@
 use std::fmt;
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
+use std::rc::Rc;
 
 use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{Extensions, ServiceRequest, ServiceResponse};
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::middleware::Next;
 use actix_web::web::Data;
@@ -14,7 +15,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use leadrelay_shared::config::{Loaded, Secret};
 use subtle::ConstantTimeEq as _;
 
-use super::Api;
+use super::Front;
 use super::problem::Problem;
 
 /// Random bytes in a token that is made here.
@@ -69,14 +70,20 @@ fn make(path: &Path) -> std::io::Result<()> {
     file.sync_all()
 }
 
-/// Lets only those through who have the token.
+/// Lets only those through who have the token, and only while there is a store to answer them from.
 pub(super) async fn required(
-    api: Data<Api>,
-    request: ServiceRequest,
+    front: Data<Front>,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    if !api.token.opens(&request) {
+    if !front.token.opens(&request) {
         return Err(Problem::unauthorized().into());
     }
+    let Some(api) = front.api.get() else {
+        return Err(Problem::no_store().into());
+    };
+    let mut found = Extensions::new();
+    found.insert(api.clone());
+    request.add_data_container(Rc::new(found));
     next.call(request).await
 }

@@ -1,6 +1,7 @@
 //! What the admin API says and hears. The command line reads the same types.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::Timestamp;
 use leadrelay_shared::delivery::{ParkReason, Receipt, Record};
@@ -38,7 +39,7 @@ pub struct Page<T> {
 }
 
 /// A lead in a list. Contact fields are here because the API is for people who answer for leads; they are never logged.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "each field is named after what it holds")]
 pub struct LeadSummary {
     pub id: LeadId,
@@ -61,8 +62,24 @@ pub struct LeadSummary {
     pub round: u32,
 }
 
+/// Prints what it is, and never what a person wrote.
+impl fmt::Debug for LeadSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LeadSummary")
+            .field("id", &self.id)
+            .field("state", &self.state)
+            .field("source", &self.source)
+            .field("received_at", &self.received_at)
+            .field("test", &self.test)
+            .field("destinations", &self.destinations)
+            .field("duplicates", &self.duplicates)
+            .field("round", &self.round)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A lead with its story.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 pub struct LeadDetail {
     /// The lead.
     pub lead: LeadSummary,
@@ -78,6 +95,20 @@ pub struct LeadDetail {
     pub timeline: Vec<TimelineEntry>,
     /// One for each destination.
     pub deliveries: Vec<DeliverySummary>,
+}
+
+/// Prints what it is, and never what a person wrote.
+impl fmt::Debug for LeadDetail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LeadDetail")
+            .field("lead", &self.lead)
+            .field("format", &self.format)
+            .field("body_bytes", &self.body.as_deref().or(self.body_base64.as_deref()).map(str::len))
+            .field("faults", &self.faults.len())
+            .field("timeline", &self.timeline.len())
+            .field("deliveries", &self.deliveries)
+            .finish_non_exhaustive()
+    }
 }
 
 /// One thing that happened to a lead.
@@ -99,7 +130,7 @@ pub struct TimelineEntry {
 }
 
 /// A lead at one destination.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "each field is named after what it holds")]
 pub struct DeliverySummary {
     pub id: DeliveryId,
@@ -117,6 +148,25 @@ pub struct DeliverySummary {
     /// The record, while it is parked.
     pub record: Option<Record>,
     pub parked: Option<ParkReason>,
+}
+
+/// Prints what it is, and never what a person wrote.
+impl fmt::Debug for DeliverySummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeliverySummary")
+            .field("id", &self.id)
+            .field("destination", &self.destination)
+            .field("route", &self.route)
+            .field("state", &self.state)
+            .field("attempts", &self.attempts)
+            .field("round", &self.round)
+            .field("last_error", &self.last_error.as_ref().map(|e| e.kind))
+            .field("next_at", &self.next_at)
+            .field("delivered_at", &self.delivered_at)
+            .field("fields", &self.record.as_ref().map(Record::len))
+            .field("parked", &self.parked.as_ref().map(ParkReason::kind))
+            .finish_non_exhaustive()
+    }
 }
 
 /// Something that waits for a person.
@@ -142,7 +192,7 @@ pub struct ParkedItem {
 }
 
 /// A parked item with what waits.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the first fields are those of `ParkedItem`")]
 pub struct ParkedDetail {
     pub id: String,
@@ -162,8 +212,25 @@ pub struct ParkedDetail {
     pub record: Option<Record>,
 }
 
+/// Prints what it is, and never what a person wrote.
+impl fmt::Debug for ParkedDetail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ParkedDetail")
+            .field("id", &self.id)
+            .field("at", &self.at)
+            .field("lead", &self.lead)
+            .field("delivery", &self.delivery)
+            .field("source", &self.source)
+            .field("destination", &self.destination)
+            .field("reason", &self.reason.kind())
+            .field("body_bytes", &self.body.as_deref().or(self.body_base64.as_deref()).map(str::len))
+            .field("fields", &self.record.as_ref().map(Record::len))
+            .finish_non_exhaustive()
+    }
+}
+
 /// Which leads or parked items are meant. All that is given must hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Filter {
     /// The lead's state.
@@ -182,6 +249,21 @@ pub struct Filter {
     /// Not younger than this.
     #[schemars(with = "Option<String>")]
     pub until: Option<Timestamp>,
+}
+
+/// Prints what it is, and never what a person wrote.
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Filter")
+            .field("state", &self.state)
+            .field("source", &self.source)
+            .field("destination", &self.destination)
+            .field("reason", &self.reason)
+            .field("q_bytes", &self.q.as_deref().map(str::len))
+            .field("since", &self.since)
+            .field("until", &self.until)
+            .finish()
+    }
 }
 
 /// What to send on its way again: `{"ids": [..]}` or `{"filter": {..}}`.
@@ -275,4 +357,56 @@ pub struct Stats {
     pub parked: BTreeMap<String, u64>,
     /// Messages waiting by topic.
     pub queue: BTreeMap<String, u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use leadrelay_shared::error::ErrorKind;
+    use serde_json::json;
+
+    use super::*;
+
+    const MARKER: &str = "M4RK3R";
+
+    fn printed<T: for<'de> Deserialize<'de> + Serialize + fmt::Debug>(value: serde_json::Value, markers: usize) {
+        assert_eq!(value.to_string().matches(MARKER).count(), markers);
+        let read: T = serde_json::from_value(value).expect("it is what the API says");
+        let printed = format!("{read:?}");
+        assert!(!printed.contains(MARKER), "{printed}");
+    }
+
+    #[test]
+    fn what_a_person_wrote_is_never_printed() {
+        let id = LeadId::derive(&[b"lead"]);
+        let at = "2026-11-23T12:00:00Z";
+        let lead = json!({
+            "id": id, "state": "parked", "source": "addon", "received_at": at, "name": MARKER, "email": MARKER,
+            "company": MARKER, "offer_title": MARKER, "action": MARKER, "test": false, "do_not_contact": false,
+            "destinations": ["crm"], "duplicates": 0, "round": 0,
+        });
+        let error = DeliveryError::new(ErrorKind::Rejected, MARKER);
+        let reason = json!(ParkReason::Rejected { error: error.clone() });
+        let delivery = json!({
+            "id": DeliveryId::of(id, "crm"), "destination": "crm", "route": "all", "state": "parked", "attempts": 1,
+            "round": 0, "receipt": {"record": MARKER}, "last_error": error, "record": {"lastname": MARKER}, "parked": reason,
+        });
+        printed::<LeadSummary>(lead.clone(), 5);
+        printed::<DeliverySummary>(delivery.clone(), 4);
+        let entry = json!({"at": at, "kind": "routed", "text": MARKER, "notes": []});
+        printed::<LeadDetail>(
+            json!({
+                "lead": lead, "format": "json", "body": MARKER, "body_base64": MARKER, "faults": [], "timeline": [entry],
+                "deliveries": [delivery],
+            }),
+            12,
+        );
+        printed::<ParkedDetail>(
+            json!({
+                "id": id, "at": at, "lead": id, "source": "addon", "reason": reason, "text": MARKER, "body": MARKER,
+                "body_base64": MARKER, "record": {"lastname": MARKER},
+            }),
+            5,
+        );
+        printed::<Filter>(json!({"q": MARKER}), 1);
+    }
 }

@@ -130,16 +130,33 @@ impl StoreError {
     /// In words that may be shown without a token.
     pub fn bland(&self) -> &'static str {
         match self {
-            Self::Database(rusqlite::Error::SqliteFailure(failure, _)) => match failure.code {
-                ErrorCode::DiskFull => "the disk is full",
-                ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => "the database is locked by another program",
-                ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => "the database is damaged",
-                ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied => {
-                    "the database is not writable"
-                }
-                _ => "the database cannot be written",
-            },
+            Self::Database(error) => bland(error),
             _ => "the database cannot be written",
         }
+    }
+}
+
+impl OpenError {
+    /// In words that may be shown without a token.
+    pub fn bland(&self) -> &'static str {
+        match self {
+            Self::Directory { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => "the disk is full",
+            Self::Directory { .. } => "its directory cannot be used",
+            Self::Locked { .. } => "another leadrelay has it open",
+            Self::Newer { .. } => "the database was written by a later leadrelay",
+            Self::Unreadable { source, .. } => bland(source),
+        }
+    }
+}
+
+fn bland(error: &rusqlite::Error) -> &'static str {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => "the disk is full",
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => "the database is locked by another program",
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => "the database is damaged",
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+            "the database is not writable"
+        }
+        _ => "the database cannot be written",
     }
 }

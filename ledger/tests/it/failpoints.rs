@@ -1,8 +1,10 @@
-//! A crash between recording and settling: the events come again and change nothing.
+//! A crash between recording and settling: the ledger begins again, and the events come again and change nothing.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use leadrelay_ledger::api::types::LeadDetail;
+use leadrelay_shared::service::State;
 
 use crate::fixtures::*;
 use crate::harness::Ledger;
@@ -11,13 +13,20 @@ use crate::harness::Ledger;
 async fn a_crash_between_recording_and_settling_records_once() {
     crash_once_in_this_thread("ledger::after_record");
     let ledger = Ledger::start().await;
-    let clock = ledger.ctx.clock.clone();
     let resend = event(5, leadrelay_shared::event::Fact::Duplicate { lead: lead_id(1), source: "addon".to_owned() });
     ledger.publish(&[accepted(1, &lead(1)), routed(2, 1, &["crm"], 0), delivered(3, 1, "crm", 0), resend], &[]).await;
-    let (dir, outcome) = ledger.outcome().await;
-    assert!(outcome.expect_err("a panic").is_panic());
-
-    let ledger = Ledger::start_in(dir, clock).await;
+    ledger
+        .until("it says that it failed", async || {
+            matches!(ledger.ctx.status.parts().get("ledger"), Some(State::Blocked(reason)) if reason.contains("unexpected"))
+        })
+        .await;
+    assert_eq!(ledger.depth("events").await, 4, "nothing was settled");
+    ledger
+        .until("it works again", async || {
+            ledger.ctx.clock.advance(Duration::from_secs(1));
+            ledger.ctx.status.parts().get("ledger") == Some(&State::Ready)
+        })
+        .await;
     ledger.recorded().await;
     let detail: LeadDetail = ledger.get(&format!("/api/v1/leads/{}", lead_id(1))).await.ok();
     assert_eq!((detail.timeline.len(), detail.lead.duplicates), (4, 1));

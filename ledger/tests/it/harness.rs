@@ -78,6 +78,14 @@ impl Ledger {
         Self::at(Arc::new(tempfile::tempdir().expect("a directory")), more, clock).await
     }
 
+    /// Started on a file that is no database.
+    pub(crate) async fn without_store() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        std::fs::create_dir(dir.path().join("data")).expect("the usual data directory");
+        std::fs::write(dir.path().join("data/ledger.db"), "this is no database ".repeat(500)).expect("written");
+        Self::start_in(Arc::new(dir), Clock::manual(start())).await
+    }
+
     async fn at(dir: Arc<TempDir>, more: &str, clock: Clock) -> Self {
         let base_dir = dir.path().to_owned();
         let listen = if more.contains("[admin]") { "" } else { "\n[admin]\nlisten = \"127.0.0.1:0\"\n" };
@@ -125,13 +133,6 @@ impl Ledger {
         let clock = self.ctx.clock.clone();
         let dir = self.stop().await;
         Self::at(dir, more, clock).await
-    }
-
-    /// The task's outcome, for a ledger that is meant to fail.
-    pub(crate) async fn outcome(self) -> (Arc<TempDir>, Result<Result<(), RunError>, tokio::task::JoinError>) {
-        let outcome = tokio::time::timeout(HANG, self.running).await.expect("it ends");
-        self.ctx.queue.close().await;
-        (self.dir, outcome)
     }
 
     pub(crate) async fn start_in(dir: Arc<TempDir>, clock: Clock) -> Self {

@@ -2,7 +2,7 @@
 
 use leadrelay_ledger::api::types::{LeadSummary, Page};
 use leadrelay_shared::clock::Clock;
-use leadrelay_shared::service::State;
+use leadrelay_shared::service::{Ctx, State, Status, Stop};
 use rusqlite::{Connection, TransactionBehavior};
 use serde_json::Value;
 
@@ -31,7 +31,11 @@ async fn while_the_store_cannot_be_written_events_wait_and_then_it_recovers_by_i
     assert_eq!(reason, "history is not recorded: the database is locked by another program; it is kept in the queue");
     assert_eq!(ledger.depth("events").await, 2);
     let ready = ledger.request("GET", "/readyz", "", "").await;
-    assert_eq!((ready.status, &ready.json::<Value>()["parts"]["ledger"]["state"]), (503, &Value::from("blocked")));
+    assert_eq!(
+        (ready.status, &ready.json::<Value>()["parts"]["ledger"]["state"]),
+        (200, &Value::from("blocked")),
+        "leads flow"
+    );
     // What is known can still be read.
     assert_eq!(leads(&ledger).await, 0);
 
@@ -59,6 +63,47 @@ async fn a_blocked_ledger_stops_when_asked_and_loses_nothing() {
     let ledger = Ledger::start_in(dir, clock).await;
     ledger.recorded().await;
     assert_eq!(leads(&ledger).await, 1);
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_opened_is_told_and_opened_again_and_again() {
+    let ledger = Ledger::without_store().await;
+    let database = ledger.database();
+    let reason = blocked(&ledger).expect("it says why");
+    assert_eq!(reason, "history is not recorded: the database is damaged; it is kept in the queue");
+    assert_eq!(ledger.request("GET", "/healthz", "", "").await.status, 200);
+    assert_eq!(ledger.request("GET", "/metrics", "", "").await.status, 200);
+    let ready = ledger.request("GET", "/readyz", "", "").await;
+    assert_eq!((ready.status, &ready.json::<Value>()["parts"]["ledger"]["state"]), (200, &Value::from("blocked")));
+    assert!(ledger.get("/api/v1/leads").await.problem(503).contains("leads flow on"));
+    ledger.request("GET", "/api/v1/leads", "", "").await.problem(401);
+    ledger.publish(&[accepted(1, &lead(1))], &[]).await;
+    assert_eq!(ledger.depth("events").await, 1, "it waits");
+
+    std::fs::remove_file(&database).expect("moved away, as the log says");
+    ledger
+        .until("it is open", async || {
+            ledger.ctx.clock.advance(std::time::Duration::from_secs(1));
+            blocked(&ledger).is_none()
+        })
+        .await;
+    ledger.recorded().await;
+    assert_eq!(leads(&ledger).await, 1);
+    ledger.stop().await;
+}
+
+#[tokio::test]
+async fn a_ledger_without_a_store_stops_when_asked() {
+    Ledger::without_store().await.stop().await;
+}
+
+#[tokio::test]
+async fn a_second_ledger_on_the_same_store_ends_with_the_reason() {
+    let ledger = Ledger::start().await;
+    let second = Ctx { stop: Stop::default(), status: Status::default(), ..ledger.ctx.clone() };
+    let error = leadrelay_ledger::run(second).await.expect_err("it is refused").to_string();
+    assert!(error.contains("another leadrelay has the ledger"), "{error}");
+    ledger.stop().await;
 }
 
 #[tokio::test]

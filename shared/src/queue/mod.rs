@@ -8,6 +8,7 @@
 pub mod embedded;
 mod topic;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -189,12 +190,22 @@ impl<T: DeserializeOwned> Claims<T> {
 }
 
 /// What an engine hands out.
-#[derive(Debug)]
 struct RawClaim {
     id: uuid::Uuid,
     body: bytes::Bytes,
     redelivered: u32,
     handle: Handle,
+}
+
+/// Prints which message it is, and never what it says.
+impl fmt::Debug for RawClaim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawClaim")
+            .field("id", &self.id)
+            .field("bytes", &self.body.len())
+            .field("redelivered", &self.redelivered)
+            .finish_non_exhaustive()
+    }
 }
 
 /// One claimed message. Settle it, or drop it to give it back.
@@ -254,4 +265,31 @@ impl Handle {
 /// On any error the messages come again, and some of the outputs may exist.
 pub async fn settle_all(handles: Vec<Handle>, outputs: Vec<Message>) -> Result<(), QueueError> {
     embedded::settle(handles.into_iter().map(|h| h.0).collect(), outputs).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_raw_claim_prints_no_body() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let settings = embedded::Settings { dir: dir.path().to_owned(), max_size: 1 << 30, min_free: 0 };
+        let queue = Queue::embedded(settings, Clock::real()).expect("a queue");
+        let topic = Topic::events();
+        let at = jiff::Timestamp::UNIX_EPOCH;
+        let fact = crate::event::Fact::Resumed { destination: "M4RK3R".to_owned() };
+        let message = topic.message(uuid::Uuid::from_u128(7), &crate::event::Event { at, fact });
+        queue.publish(vec![message]).await.expect("stored");
+        let mut claims = queue.claims(&topic);
+        let Source::Embedded(raw) = &mut claims.source;
+        let raw = raw.next(1).await.expect("claimed");
+        assert!(raw[0].body.windows(6).any(|w| w == b"M4RK3R"), "the body holds it");
+        let printed = format!("{raw:?}");
+        let as_numbers = format!("{:?}", b"M4RK3R").trim_matches(['[', ']']).to_owned();
+        assert!(!printed.contains("M4RK3R") && !printed.contains(&as_numbers), "{printed}");
+        assert!(printed.contains("00000007"), "and the id is there: {printed}");
+        drop(raw);
+        queue.close().await;
+    }
 }

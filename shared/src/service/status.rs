@@ -18,6 +18,9 @@ pub enum State {
     Blocked(String),
 }
 
+/// The part that only reads. Leads flow without it, so whether a process is ready does not depend on whether it works.
+pub const LEDGER: &str = "ledger";
+
 /// The state of a process; clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Status(Arc<Inner>);
@@ -39,15 +42,15 @@ impl Status {
         self.0.parts.borrow().clone()
     }
 
-    /// Whether every part is ready.
+    /// Whether every part is ready; the ledger need only have said how it is.
     pub fn is_ready(&self) -> bool {
         let parts = self.0.parts.borrow();
-        !parts.is_empty() && parts.values().all(|s| *s == State::Ready)
+        !parts.is_empty() && parts.iter().all(|(part, state)| is_enough(part, state))
     }
 
-    /// Waits until every part of `parts` has said that it is ready.
+    /// Waits until every part of `parts` has said that it is ready; the ledger need only say how it is.
     pub async fn ready(&self, parts: &[&str]) {
-        let all = |now: &BTreeMap<String, State>| parts.iter().all(|p| now.get(*p) == Some(&State::Ready));
+        let all = |now: &BTreeMap<String, State>| parts.iter().all(|p| now.get(*p).is_some_and(|s| is_enough(p, s)));
         // Fails only when the sender is gone, and `self` holds it.
         let _ = self.0.parts.subscribe().wait_for(all).await;
     }
@@ -71,5 +74,34 @@ impl Status {
                 std::future::pending::<()>().await;
             }
         }
+    }
+}
+
+/// Whether leads can flow as far as this part is concerned.
+fn is_enough(part: &str, state: &State) -> bool {
+    match state {
+        State::Ready => true,
+        State::Starting => false,
+        State::Blocked(_) => part == LEDGER,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_ready_without_the_ledger_and_not_without_the_others() {
+        let status = Status::default();
+        let blocked = || State::Blocked("the disk is full".to_owned());
+        assert!(!status.is_ready(), "nobody has said anything");
+        status.set("router", State::Ready);
+        status.set(LEDGER, State::Starting);
+        assert!(!status.is_ready(), "it has not yet said how it is");
+        status.set(LEDGER, blocked());
+        assert!(status.is_ready());
+        assert_eq!(status.parts()[LEDGER], blocked(), "and it still is told");
+        status.set("router", blocked());
+        assert!(!status.is_ready());
     }
 }

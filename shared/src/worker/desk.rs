@@ -58,9 +58,9 @@ impl<C: Connector> Desk<C> {
         })
     }
 
-    /// What may be claimed now.
-    pub(super) fn leave(&self) -> Leave {
-        self.gate().leave(self.ctx.clock.monotonic())
+    /// What may be claimed now, while `running` calls are under way.
+    pub(super) fn leave(&self, running: usize) -> Leave {
+        self.gate().leave(self.ctx.clock.monotonic(), running)
     }
 
     pub(super) fn probe_now(&self) {

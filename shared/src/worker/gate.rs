@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::error::{DeliveryError, ErrorKind};
+use crate::error::{Blame, DeliveryError, ErrorKind};
 use crate::event::PauseCause;
 use crate::retry::Policy;
 
@@ -74,8 +74,9 @@ impl Gate {
         Self { state: State::Open { failures: 0 }, policy, pause_after, unsettled: 0, hold_until: Duration::ZERO }
     }
 
-    /// What may be claimed now. A pause whose time has come turns into a probe.
-    pub(super) fn leave(&mut self, now: Duration) -> Leave {
+    /// What may be claimed now, while `running` calls are under way. A pause whose time has come turns into a probe as soon
+    /// as nothing runs any more: the end of an attempt from before the pause is not the probe's.
+    pub(super) fn leave(&mut self, now: Duration, running: usize) -> Leave {
         if now < self.hold_until {
             return Leave::Wait(self.hold_until - now);
         }
@@ -83,7 +84,9 @@ impl Gate {
             if now < until {
                 return Leave::Wait(until - now);
             }
-            self.state = State::Probing { tries };
+            if running == 0 {
+                self.state = State::Probing { tries };
+            }
         }
         match self.state {
             State::Open { .. } if self.unsettled == 0 => Leave::Full,
@@ -103,36 +106,58 @@ impl Gate {
 
     /// An operator asks for a probe now.
     pub(super) fn probe_now(&mut self) {
-        if let State::Paused { tries, .. } = self.state {
-            self.state = State::Probing { tries };
+        if let State::Paused { until, .. } = &mut self.state {
+            *until = Duration::ZERO;
         }
     }
 
     /// Takes the outcome of an attempt; `jitter` is a random number in `0.0..=1.0`.
     pub(super) fn report(&mut self, outcome: Result<(), &DeliveryError>, now: Now, jitter: f64) -> Option<Change> {
+        if let State::Paused { until, .. } = &mut self.state {
+            // It was under way when the pause began. That it arrived does not end a pause which the destination asked for
+            // since; that it is to wait longer than we knew counts.
+            let error = outcome.err()?;
+            let asked = now.monotonic + Self::asked(error, now.wall)?;
+            if asked <= *until {
+                return None;
+            }
+            *until = asked;
+            return Some(Self::paused(error, asked - now.monotonic, now.wall));
+        }
         let error = match outcome {
-            Err(error) if Self::is_about_destination(error.kind) => error,
-            // An answer about the lead, or one that nobody understands, still is an answer: the destination is there.
-            _ => return self.works(),
+            // An answer about the lead still is an answer: the destination is there.
+            Ok(()) => return self.works(),
+            Err(error) if error.kind.about() == Blame::Lead => return self.works(),
+            Err(error) => error,
         };
         let tries = match self.state {
+            // What nobody understands (a connector that panics, too) proves neither that it works nor that it does not.
+            State::Open { .. } if error.kind.about() == Blame::Unknown => return None,
             State::Open { failures } if !self.is_enough(error.kind, failures + 1) => {
                 self.state = State::Open { failures: failures + 1 };
                 return None;
             }
-            State::Open { .. } => 1,
+            State::Open { .. } | State::Paused { .. } => 1,
             State::Probing { tries } => tries + 1,
-            // Attempts that were under way when the pause began say nothing new.
-            State::Paused { .. } => return None,
         };
         let wait = self.wait(error, tries, now.wall, jitter);
         self.state = State::Paused { until: now.monotonic + wait, tries };
-        let until = now.wall.checked_add(wait).unwrap_or(Timestamp::MAX);
-        Some(Change::Paused { cause: PauseCause::Failing { error: error.clone() }, until })
+        Some(Self::paused(error, wait, now.wall))
     }
 
-    fn is_about_destination(kind: ErrorKind) -> bool {
-        kind.about() == crate::error::Blame::Destination
+    fn paused(error: &DeliveryError, wait: Duration, now: Timestamp) -> Change {
+        let until = now.checked_add(wait).unwrap_or(Timestamp::MAX);
+        Change::Paused { cause: PauseCause::Failing { error: error.clone() }, until }
+    }
+
+    /// How long the destination itself asks to be left alone.
+    fn asked(error: &DeliveryError, now: Timestamp) -> Option<Duration> {
+        Duration::try_from(error.retry_at?.duration_since(now)).ok()
+    }
+
+    /// Whether a call may begin that was claimed for while the gate was open.
+    pub(super) fn is_paused(&self) -> bool {
+        matches!(self.state, State::Paused { .. })
     }
 
     /// Quota and credentials pause at once, unreachability after some failures in a row.
@@ -155,7 +180,7 @@ impl Gate {
             _ => self.policy.bound(tries).mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0)),
         };
         // The server's time counts in full, and then only our own wait above zero does.
-        error.retry_at.and_then(|at| Duration::try_from(at.duration_since(now)).ok()).unwrap_or(own)
+        Self::asked(error, now).unwrap_or(own)
     }
 }
 
@@ -185,7 +210,7 @@ mod tests {
         assert_eq!(gate.report(Err(&down), at(0), 1.0), None);
         assert_eq!(gate.report(Err(&down), at(0), 1.0), None);
         assert!(matches!(gate.report(Err(&down), at(0), 1.0), Some(Change::Paused { .. })));
-        assert_eq!(gate.leave(Duration::ZERO), Leave::Wait(Duration::from_secs(5)));
+        assert_eq!(gate.leave(Duration::ZERO, 0), Leave::Wait(Duration::from_secs(5)));
     }
 
     #[test]
@@ -194,13 +219,13 @@ mod tests {
         let refused = failure(ErrorKind::Unauthorized);
         assert!(gate.report(Err(&refused), at(0), 1.0).is_some(), "a refused credential pauses at once");
         assert_eq!(gate.report(Err(&refused), at(1), 1.0), None, "what was under way says nothing new");
-        assert_eq!(gate.leave(Duration::from_secs(60)), Leave::Probe);
+        assert_eq!(gate.leave(Duration::from_secs(60), 0), Leave::Probe);
         assert!(gate.report(Err(&refused), at(60), 1.0).is_some());
-        assert_eq!(gate.leave(Duration::from_secs(60)), Leave::Wait(Duration::from_secs(120)));
+        assert_eq!(gate.leave(Duration::from_secs(60), 0), Leave::Wait(Duration::from_secs(120)));
         gate.probe_now();
-        assert_eq!(gate.leave(Duration::from_secs(61)), Leave::Probe);
+        assert_eq!(gate.leave(Duration::from_secs(61), 0), Leave::Probe);
         assert_eq!(gate.report(Ok(()), at(61), 1.0), Some(Change::Resumed));
-        assert_eq!(gate.leave(Duration::from_secs(61)), Leave::Full);
+        assert_eq!(gate.leave(Duration::from_secs(61), 0), Leave::Full);
     }
 
     #[test]
@@ -210,20 +235,20 @@ mod tests {
         let throttled = failure(ErrorKind::Throttled).retry_at(Some(asked));
         let change = gate.report(Err(&throttled), at(0), 0.0);
         assert!(matches!(change, Some(Change::Paused { until, .. }) if until == asked), "{change:?}");
-        assert_eq!(gate.leave(Duration::from_secs(7199)), Leave::Wait(Duration::from_secs(1)));
-        assert_eq!(gate.leave(Duration::from_secs(7200)), Leave::Probe);
+        assert_eq!(gate.leave(Duration::from_secs(7199), 0), Leave::Wait(Duration::from_secs(1)));
+        assert_eq!(gate.leave(Duration::from_secs(7200), 0), Leave::Probe);
     }
 
     #[test]
     fn what_cannot_be_stored_is_not_delivered_in_bulk() {
         let mut gate = gate();
         gate.settled(false, Duration::ZERO);
-        assert_eq!(gate.leave(Duration::ZERO), Leave::Wait(Duration::from_secs(1)));
-        assert_eq!(gate.leave(Duration::from_secs(1)), Leave::Probe);
+        assert_eq!(gate.leave(Duration::ZERO, 0), Leave::Wait(Duration::from_secs(1)));
+        assert_eq!(gate.leave(Duration::from_secs(1), 0), Leave::Probe);
         gate.settled(false, Duration::from_secs(1));
-        assert_eq!(gate.leave(Duration::from_secs(1)), Leave::Wait(Duration::from_secs(2)));
+        assert_eq!(gate.leave(Duration::from_secs(1), 0), Leave::Wait(Duration::from_secs(2)));
         gate.settled(true, Duration::from_secs(3));
-        assert_eq!(gate.leave(Duration::from_secs(3)), Leave::Full);
+        assert_eq!(gate.leave(Duration::from_secs(3), 0), Leave::Full);
     }
 
     #[test]
@@ -232,5 +257,35 @@ mod tests {
         let down = failure(ErrorKind::Throttled);
         gate.report(Err(&down), at(0), 1.0);
         assert_eq!(gate.report(Err(&failure(ErrorKind::Rejected)), at(1), 1.0), Some(Change::Resumed));
+    }
+
+    #[test]
+    fn what_nobody_understands_proves_nothing() {
+        let mut gate = gate();
+        let (down, odd) = (failure(ErrorKind::Unavailable), failure(ErrorKind::Unexpected));
+        assert_eq!(gate.report(Err(&down), at(0), 1.0), None);
+        assert_eq!(gate.report(Err(&down), at(0), 1.0), None);
+        assert_eq!(gate.report(Err(&odd), at(0), 1.0), None, "it neither pauses");
+        assert!(gate.report(Err(&down), at(0), 1.0).is_some(), "nor starts the count again");
+        assert_eq!(gate.report(Err(&odd), at(1), 1.0), None, "nor ends a pause");
+        assert_eq!(gate.leave(Duration::from_secs(5), 0), Leave::Probe);
+        let change = gate.report(Err(&odd), at(5), 1.0);
+        assert!(matches!(change, Some(Change::Paused { .. })), "a probe that panics has failed: {change:?}");
+        assert!(matches!(gate.leave(Duration::from_secs(5), 0), Leave::Wait(_)));
+    }
+
+    #[test]
+    fn what_ran_before_the_pause_is_no_probe() {
+        let mut gate = gate();
+        let refused = failure(ErrorKind::Unauthorized);
+        assert!(gate.report(Err(&refused), at(0), 1.0).is_some());
+        assert_eq!(gate.leave(Duration::from_secs(60), 2), Leave::Probe, "one delivery, once the two have ended");
+        assert_eq!(gate.report(Err(&refused), at(60), 1.0), None);
+        gate.probe_now();
+        assert_eq!(gate.leave(Duration::from_secs(60), 1), Leave::Probe);
+        assert_eq!(gate.report(Err(&refused), at(60), 1.0), None, "asked for or not");
+        assert_eq!(gate.leave(Duration::from_secs(60), 0), Leave::Probe);
+        assert!(gate.report(Err(&refused), at(60), 1.0).is_some(), "this was the probe");
+        assert_eq!(gate.leave(Duration::from_secs(60), 0), Leave::Wait(Duration::from_secs(120)), "its second try");
     }
 }

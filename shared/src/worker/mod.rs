@@ -87,7 +87,7 @@ async fn work<C: Connector>(
             () = wait(desk, slots) => continue,
             claimed = claim(&mut claims, slots, C::BATCH) => claimed?,
         };
-        if matches!((desk.leave(), slots), (Leave::Wait(_), _) | (Leave::Probe, Slots::Claim(_))) {
+        if matches!((desk.leave(attempts.len()), slots), (Leave::Wait(_), _) | (Leave::Probe, Slots::Claim(_))) {
             // The gate closed while the claim was under way; dropping what was claimed gives it back.
             continue;
         }
@@ -117,7 +117,7 @@ fn slots<C: Connector>(desk: &Desk<C>, running: usize) -> Slots {
     if desk.is_paused_by_hand() {
         return Slots::Idle;
     }
-    match desk.leave() {
+    match desk.leave(running) {
         Leave::Wait(wait) => Slots::Wait(wait),
         Leave::Probe if running == 0 => Slots::Probe,
         Leave::Full if running < desk.concurrency => Slots::Claim(desk.concurrency - running),

@@ -122,3 +122,28 @@ async fn a_clock_that_jumps_makes_no_storm_and_no_stall() {
         .await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn leads_flow_while_the_ledger_cannot_open_its_store() {
+    world::run(ALL_TO_PARTNER, async |world| {
+        let database = world.dir.path().join("data/ledger.db");
+        world.relay.drain().await.expect("it drains");
+        for file in ["data/ledger.db-wal", "data/ledger.db-shm"] {
+            // Gone already where every connection has been closed.
+            let _ = std::fs::remove_file(world.dir.path().join(file));
+        }
+        // A new file: the one that was there may still be open in this process.
+        std::fs::remove_file(&database).expect("it was there");
+        std::fs::write(&database, "this is no database ".repeat(500)).expect("written");
+        world.restart().await;
+        let (status, ready) = world.api("GET", "/readyz", None).await;
+        assert_eq!((status, &ready["parts"]["ledger"]["state"]), (200, &json!("blocked")), "{ready}");
+        assert_eq!(world.api("GET", "/api/v1/leads", None).await.0, 503);
+        let id = world.accepted(lead_json(1)).await;
+        let delivery = World::delivery(&id, "partner");
+        world.eventually("the lead arrives", async |world| world.receiver.has(&delivery)).await;
+        std::fs::remove_file(&database).expect("moved away, as the log says");
+        world.until(&id, "delivered").await;
+    })
+    .await;
+}

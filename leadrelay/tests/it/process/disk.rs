@@ -1,5 +1,6 @@
 //! A disk that is full: never a 202 that is not stored, readiness says so, and it recovers by itself when there is room.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -81,4 +82,58 @@ async fn a_full_disk_is_told_and_outlived() {
     relay.signal(libc::SIGTERM);
     assert!(relay.ended().await.success());
     world::assert_drained(dir.path()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_started_on_a_full_disk_waits_for_room_and_then_loses_nothing() {
+    let partner = Partner::start(world::SECRET).await;
+    partner.plan(Plan::Always(Fault::before(How::Status(503))));
+    let more = format!("[queue]\nmin_free = \"0B\"\n{}", world::ALL_TO_PARTNER);
+    let dir = world::directory(&partner.url(), &more);
+    let disk = SmallDisk::mount(&dir.path().join("data"), 12);
+    let mut relay = Process::start(dir.path(), &[]);
+    let door = relay.door().await;
+    let mut answers = Vec::new();
+    for round in 0..200_u64 {
+        answers.extend(poster::post(&door, 16, round * 200..(round + 1) * 200, lead_json).await);
+        if answers.iter().any(|a| a.status == 503) {
+            break;
+        }
+    }
+    // With room it ends in order and leaves no log behind, in which the next start would find room.
+    disk.grow(48);
+    relay.signal(libc::SIGTERM);
+    assert!(relay.ended().await.success());
+    fill(&dir.path().join("data/filler"));
+
+    let mut relay = Process::start(dir.path(), &[]);
+    relay.said("the queue cannot be opened").await;
+    relay.signal(libc::SIGTERM);
+    assert!(relay.ended().await.success(), "it waits for room only until it is told to stop");
+
+    let mut relay = Process::start(dir.path(), &[]);
+    relay.said("the queue cannot be opened").await;
+    partner.plan(Plan::Sound);
+    disk.grow(256);
+    relay.door().await;
+    let accepted: Vec<_> = answers.iter().filter(|a| a.status == 202).filter_map(Answer::id).collect();
+    assert!(!accepted.is_empty());
+    for id in accepted {
+        let delivery = World::delivery(&id, "partner");
+        world::eventually(&format!("lead {id}, answered 202, arrives"), async || partner.has(&delivery)).await;
+    }
+    relay.signal(libc::SIGTERM);
+    assert!(relay.ended().await.success());
+    world::assert_drained(dir.path()).await;
+}
+
+/// Takes whatever room is left.
+fn fill(path: &Path) {
+    let mut file = std::fs::File::create(path).expect("a file");
+    let full = loop {
+        if let Err(error) = file.write_all(&[0; 4096]) {
+            break error;
+        }
+    };
+    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull, "{full}");
 }

@@ -15,6 +15,9 @@ use super::{Act, Bench, delivery, now};
 async fn no_more_calls_than_slots() {
     let bench = Bench::one_by_one("concurrency = 3\n", |_, _| Act::Wait).await;
     bench.publish(0..12).await;
+    while bench.script.most_running.load(Ordering::SeqCst) < 3 {
+        tokio::task::yield_now().await;
+    }
     for _ in 0..12 {
         bench.script.gate.add_permits(1);
         assert!(matches!(bench.fact().await, Fact::Delivered { .. }));
@@ -53,6 +56,42 @@ async fn a_refused_credential_pauses_at_once_and_burns_no_attempt() {
         }
     }
     assert_eq!(bench.finish().await, 0);
+}
+
+#[tokio::test]
+async fn one_probe_at_a_time_with_many_slots_and_late_failures_are_no_probes() {
+    let refused = |_: &_, n| match n {
+        0 => Act::Fail(ErrorKind::Unauthorized),
+        1..16 => Act::FailLate(ErrorKind::Unauthorized),
+        16..19 => Act::Fail(ErrorKind::Unauthorized),
+        _ => Act::Take,
+    };
+    let bench = Bench::one_by_one("concurrency = 16\n", refused).await;
+    bench.publish(0..24).await;
+    let facts = [bench.fact().await, bench.fact().await];
+    assert!(facts.iter().any(|f| matches!(f, Fact::Paused { .. })), "{facts:?}");
+    // The pause is over while the other fifteen from before it still run: they end late, and are not its probes.
+    bench.clock.advance(Duration::from_secs(60));
+    bench.script.most_running.store(0, Ordering::SeqCst);
+    bench.script.gate.add_permits(15);
+    let (mut pauses, mut late) = (0, 0);
+    while late < 16 || pauses < 1 {
+        match bench.fact().await {
+            Fact::Deferred { .. } => late += 1,
+            Fact::Paused { .. } => pauses += 1,
+            other => panic!("unexpected: {other:?}"),
+        }
+    }
+    assert_eq!((late, pauses), (16, 1), "fifteen and the one probe, which alone pauses");
+    assert_eq!(bench.script.attempts.load(Ordering::SeqCst), 17);
+    for (probes, seconds) in [(18, 120), (19, 240)] {
+        bench.clock.advance(Duration::from_secs(seconds));
+        let facts = [bench.fact().await, bench.fact().await];
+        assert!(facts.iter().any(|f| matches!(f, Fact::Paused { .. })), "{facts:?}");
+        assert_eq!(bench.script.attempts.load(Ordering::SeqCst), probes);
+    }
+    assert_eq!(bench.script.most_running.load(Ordering::SeqCst), 1, "one at a time");
+    bench.finish().await;
 }
 
 #[tokio::test]

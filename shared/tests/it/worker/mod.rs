@@ -51,6 +51,8 @@ pub(crate) enum Act {
     Hang,
     /// Waits for the gate, then takes it.
     Wait,
+    /// Waits for the gate, then fails.
+    FailLate(ErrorKind),
 }
 
 static SCRIPTS: LazyLock<Mutex<HashMap<String, Arc<Script>>>> = LazyLock::new(Mutex::default);
@@ -87,6 +89,10 @@ impl<const BATCH: usize> Connector for Fake<BATCH> {
             Act::Panic => panic!("the connector is broken"),
             Act::Hang => std::future::pending().await,
             Act::Wait => script.gate.acquire().await.expect("the gate is never closed").forget(),
+            Act::FailLate(kind) => {
+                script.gate.acquire().await.expect("the gate is never closed").forget();
+                return Err(DeliveryError::new(kind, "no"));
+            }
         }
         script.delivered.lock().expect("records").push(delivery.clone());
         Ok(Receipt::default())

@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{PAGE, Store};
 
@@ -62,6 +62,22 @@ pub enum OpenError {
     /// No thread can be started.
     #[error("cannot start the queue's writer: {0}")]
     Thread(io::Error),
+}
+
+impl OpenError {
+    /// Whether the disk is full or fails to read or write, which may pass, and not what is on it or who may use it.
+    pub fn is_of_disk(&self) -> bool {
+        match self {
+            Self::Path { error, .. } => {
+                matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+                    || error.raw_os_error() == Some(libc::EIO)
+            }
+            Self::Database { error, .. } => {
+                matches!(error.sqlite_error_code(), Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure))
+            }
+            Self::InUse { .. } | Self::Newer { .. } | Self::NoWal { .. } | Self::Thread(_) => false,
+        }
+    }
 }
 
 /// Makes the directory if need be and locks it for as long as the file is held.
@@ -147,6 +163,22 @@ fn configure(conn: &Connection, max_size: u64) -> rusqlite::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_disk_may_pass_and_a_file_that_is_no_database_does_not() {
+        let database = |code| OpenError::Database {
+            file: PathBuf::from("queue.db"),
+            error: rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None),
+        };
+        let path = |code| OpenError::Path { path: PathBuf::new(), error: io::Error::from_raw_os_error(code) };
+        for passing in [database(rusqlite::ffi::SQLITE_FULL), database(rusqlite::ffi::SQLITE_IOERR_SHMSIZE)] {
+            assert!(passing.is_of_disk(), "{passing}");
+        }
+        assert!(path(libc::ENOSPC).is_of_disk() && path(libc::EIO).is_of_disk());
+        assert!(!database(rusqlite::ffi::SQLITE_NOTADB).is_of_disk());
+        assert!(!path(libc::EACCES).is_of_disk());
+        assert!(!OpenError::InUse { dir: PathBuf::new() }.is_of_disk());
+    }
 
     #[test]
     fn every_connection_waits_for_the_disk() {
