@@ -9,12 +9,9 @@ use leadrelay_shared::event::{About, Event, Fact};
 use leadrelay_shared::fields::Note;
 use leadrelay_shared::id::LeadId;
 use leadrelay_shared::lead::Lead;
-use leadrelay_shared::queue::{Message, Topic};
+use leadrelay_shared::queue::{CRASHES_MAX, Message, Topic};
 
 use crate::rules::{Routing, Rules};
-
-/// A lead whose holder ended this often is parked unread.
-const CRASHES: u32 = 5;
 
 /// The messages that settle a lead, and what to count once they are durable.
 #[derive(Debug)]
@@ -29,7 +26,7 @@ pub(crate) struct Settlement {
 /// Decides what becomes of a lead that was claimed `redelivered` times before.
 pub(crate) fn settle(rules: &Rules, lead: &Lead, redelivered: u32, now: Timestamp) -> Settlement {
     let mut out = Outbox::new(lead, now);
-    if redelivered >= CRASHES {
+    if redelivered >= CRASHES_MAX {
         let reason = ParkReason::Crashed { times: redelivered };
         out.parked_event(reason.clone());
         return out.park(reason);
@@ -193,7 +190,7 @@ mod tests {
         assert_eq!(topics(&applies, &lead(), 0), both);
         assert_eq!(topics(&applies, &lead(), 4), both);
         let crashed = told(&["events", "events", "parked"], Some("crashed"));
-        assert_eq!(topics(&applies, &lead(), 5), crashed);
+        assert_eq!(topics(&applies, &lead(), CRASHES_MAX), crashed);
         let fault = Fault { pointer: String::new(), reason: "not JSON".into() };
         let quarantined = Lead { faults: vec![fault], ..lead() };
         assert_eq!(topics(&applies, &quarantined, 0), told(&["events", "events", "parked"], Some("quarantined")));

@@ -20,6 +20,10 @@ pub use topic::{DecodeError, ENVELOPE_VERSION, Envelope, Message, Topic};
 use crate::clock::Clock;
 use crate::control::Control;
 
+/// A message whose holders ended so often is what ends them, and is parked. Far above what an unlucky neighbour meets, since
+/// all that a process holds counts when it ends.
+pub const CRASHES_MAX: u32 = 20;
+
 /// The queue; clones share one engine.
 #[derive(Clone, Debug)]
 pub struct Queue {

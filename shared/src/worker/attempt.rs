@@ -15,12 +15,9 @@ use crate::delivery::{Delivery, ParkReason};
 use crate::error::{DeliveryError, ErrorKind};
 use crate::event::Fact;
 use crate::fields::{Fields, Note};
-use crate::queue::{Claim, Handle, Message, QueueError};
+use crate::queue::{CRASHES_MAX, Claim, Handle, Message, QueueError};
 use crate::retry::Next;
 use crate::telemetry::{label, metrics};
-
-/// A message that was claimed so often without an end is what ends its holders.
-pub(super) const CRASHES_MAX: u32 = 5;
 
 /// The longest words of a failure that are kept.
 const MESSAGE_MAX: usize = 300;
@@ -43,6 +40,12 @@ pub(super) async fn make<C: Connector>(desk: Arc<Desk<C>>, claims: Vec<Claim<Del
     if ready.is_empty() {
         return;
     }
+    // Fails when the slots are closed, which they never are.
+    let Ok(slot) = desk.slots.acquire().await else { return };
+    if !desk.may_call() {
+        // Claimed ahead, and overtaken by a pause or a stop: dropping it gives it back.
+        return;
+    }
     let began_at = desk.ctx.clock.now();
     let began = desk.ctx.clock.monotonic();
     let fields = desk.fields.borrow().clone();
@@ -52,13 +55,16 @@ pub(super) async fn make<C: Connector>(desk: Arc<Desk<C>>, claims: Vec<Claim<Del
     let took = desk.ctx.clock.monotonic() - began;
     metrics().attempt.record(took.as_secs_f64(), &[label("destination", &*desk.name)]);
     let now = desk.ctx.clock.now();
-    let settled = ready.into_iter().zip(outcomes).zip(cuts).map(|((ready, outcome), notes)| {
+    let mut settled = Vec::with_capacity(ready.len());
+    for ((ready, outcome), notes) in ready.into_iter().zip(outcomes).zip(cuts) {
         let mut out = report(&desk, &outcome, now);
         let next = decide(&desk, &ready.delivery, outcome, began_at, now);
         count(&desk, &ready.delivery, &next, now);
         out.extend(outputs::of(Ended { delivery: &ready.delivery, notes, began_at, now, took }, next));
-        desk.settle(ready.handle, out)
-    });
+        settled.push(desk.settle(ready.handle, out));
+    }
+    // The gate knows; the next call need not wait for our disk.
+    drop(slot);
     futures_util::future::join_all(settled).await;
 }
 

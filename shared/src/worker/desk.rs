@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use super::entry;
 use super::gate::{Change, Gate, Leave, Now};
@@ -16,13 +16,20 @@ use crate::id::LeadId;
 use crate::retry::Policy;
 use crate::service::{Ctx, RunError};
 
+/// Claims held for each slot, so that no slot waits for the disk; and never more of the largest bodies than so many bytes.
+const HELD_PER_SLOT: usize = 8;
+const HELD_BYTES: u64 = 64 << 20;
+
 /// One destination's connector, and everything that its attempts share.
 #[derive(Debug)]
 pub(super) struct Desk<C> {
     pub(super) ctx: Ctx,
     pub(super) name: String,
     pub(super) connector: Arc<C>,
-    pub(super) concurrency: usize,
+    /// Calls under way at once.
+    pub(super) slots: Semaphore,
+    /// Claims held at once: those that wait for a slot, that are being delivered, and whose outcome is on its way to disk.
+    pub(super) held_max: usize,
     pub(super) timeout: Duration,
     pub(super) policy: Policy,
     pub(super) too_long: TooLong,
@@ -45,7 +52,10 @@ impl<C: Connector> Desk<C> {
         let policy = common.retry.policy();
         Ok(Self {
             connector: Arc::new(connector),
-            concurrency: common.concurrency,
+            slots: Semaphore::new(common.concurrency),
+            held_max: (common.concurrency * HELD_PER_SLOT)
+                .min(ctx.config().ingest.bodies_within(HELD_BYTES))
+                .max(common.concurrency),
             timeout: common.timeout.0,
             policy,
             too_long: common.too_long,
@@ -76,6 +86,11 @@ impl<C: Connector> Desk<C> {
         change
     }
 
+    /// Whether a call may begin that was claimed for a moment ago.
+    pub(super) fn may_call(&self) -> bool {
+        !self.gate().is_paused() && !self.is_paused_by_hand() && !self.ctx.stop.is_draining()
+    }
+
     /// Whether operators have paused this destination.
     pub(super) fn is_paused_by_hand(&self) -> bool {
         self.ctx.queue.control().borrow().as_ref().is_some_and(|c| c.is_paused(&self.name))
@@ -96,7 +111,7 @@ impl<C: Connector> Desk<C> {
     /// Takes note of when an operator last asked for a probe; whether that is news.
     pub(super) fn is_asked(&self, at: Option<Timestamp>) -> bool {
         let mut last = self.asked_at.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut *last, at) < at
+        at.is_some() && std::mem::replace(&mut *last, at) != at
     }
 
     /// A random number in `0.0..=1.0`.

@@ -256,7 +256,21 @@ mod tests {
         let mut gate = gate();
         let down = failure(ErrorKind::Throttled);
         gate.report(Err(&down), at(0), 1.0);
-        assert_eq!(gate.report(Err(&failure(ErrorKind::Rejected)), at(1), 1.0), Some(Change::Resumed));
+        assert_eq!(gate.leave(Duration::from_secs(60), 0), Leave::Probe);
+        assert_eq!(gate.report(Err(&failure(ErrorKind::Rejected)), at(60), 1.0), Some(Change::Resumed));
+    }
+
+    #[test]
+    fn what_was_under_way_when_a_pause_began_does_not_end_it() {
+        let mut gate = gate();
+        let throttled = failure(ErrorKind::Throttled).retry_at(Some(at(600).wall));
+        assert!(gate.report(Err(&throttled), at(0), 1.0).is_some());
+        assert_eq!(gate.report(Ok(()), at(1), 1.0), None, "it was sent before the destination asked for a pause");
+        assert_eq!(gate.leave(Duration::from_secs(1), 0), Leave::Wait(Duration::from_secs(599)));
+        let longer = failure(ErrorKind::Throttled).retry_at(Some(at(3600).wall));
+        assert!(gate.report(Err(&longer), at(1), 1.0).is_some(), "and it may ask for more");
+        assert_eq!(gate.report(Err(&throttled), at(2), 1.0), None, "but not for less");
+        assert_eq!(gate.leave(Duration::from_secs(2), 0), Leave::Wait(Duration::from_secs(3598)));
     }
 
     #[test]

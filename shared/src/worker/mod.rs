@@ -87,7 +87,9 @@ async fn work<C: Connector>(
             () = wait(desk, slots) => continue,
             claimed = claim(&mut claims, slots, C::BATCH) => claimed?,
         };
-        if matches!((desk.leave(attempts.len()), slots), (Leave::Wait(_), _) | (Leave::Probe, Slots::Claim(_))) {
+        let leave = desk.leave(attempts.len());
+        let closed = matches!((leave, slots), (Leave::Wait(_), _) | (Leave::Probe, Slots::Claim(_)));
+        if closed || desk.is_paused_by_hand() {
             // The gate closed while the claim was under way; dropping what was claimed gives it back.
             continue;
         }
@@ -103,7 +105,7 @@ async fn work<C: Connector>(
 /// What the loop may do next.
 #[derive(Clone, Copy)]
 enum Slots {
-    /// Claim for so many calls.
+    /// Claim ahead, for so many calls.
     Claim(usize),
     /// Claim one delivery.
     Probe,
@@ -120,7 +122,7 @@ fn slots<C: Connector>(desk: &Desk<C>, running: usize) -> Slots {
     match desk.leave(running) {
         Leave::Wait(wait) => Slots::Wait(wait),
         Leave::Probe if running == 0 => Slots::Probe,
-        Leave::Full if running < desk.concurrency => Slots::Claim(desk.concurrency - running),
+        Leave::Full if running < desk.held_max => Slots::Claim(desk.held_max - running),
         Leave::Probe | Leave::Full => Slots::Idle,
     }
 }

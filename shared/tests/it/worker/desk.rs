@@ -142,9 +142,9 @@ async fn a_message_that_ends_its_holders_is_parked() {
     let killer = delivery(0);
     queue.publish(vec![Topic::deliver("crm").message(killer.id.uuid(), &killer)]).await.expect("stored");
     queue.close().await;
-    // As five processes leave it that ended while they held it.
+    // As twenty processes leave it that ended while they held it.
     let database = rusqlite::Connection::open(dir.path().join("queue/queue.db")).expect("the database");
-    database.execute("INSERT INTO claim (seq, times) SELECT seq, 5 FROM msg", []).expect("marked");
+    database.execute("INSERT INTO claim (seq, times) SELECT seq, 20 FROM msg", []).expect("marked");
     drop(database);
     let bench = Bench::on::<1>(dir, "", |_, _| panic!("it must not be attempted")).await;
     let parked = bench.parked().await;
