@@ -7,8 +7,10 @@ mod accept;
 mod backlog;
 mod child;
 mod flow;
+#[expect(dead_code, reason = "the tests use more of it")]
 #[path = "../../tests/it/support/partner.rs"]
 mod partner;
+#[expect(dead_code, reason = "the tests use more of it")]
 #[path = "../../tests/it/support/poster.rs"]
 mod poster;
 mod process;

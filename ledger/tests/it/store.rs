@@ -20,6 +20,9 @@ enum Telling {
     Parked(Parked),
 }
 
+/// What is parked in the pool: its last so many tellings are the messages of the events right before them.
+const PARKED: usize = 5;
+
 /// Everything that may happen to two leads, with rounds, late tellings and tellings that differ under one id.
 fn pool() -> Vec<Telling> {
     let again = Lead { round: 1, faults: Vec::new(), ..faulty(2) };
@@ -62,6 +65,7 @@ fn pool() -> Vec<Telling> {
         events.push(event);
         messages.push(message);
     }
+    assert_eq!(messages.len(), PARKED);
     events.into_iter().map(Telling::Event).chain(messages.into_iter().map(Telling::Parked)).collect()
 }
 
@@ -106,7 +110,10 @@ fn rows(dir: &Path) -> Vec<Vec<Value>> {
 
 fn some_of_the_pool() -> impl Strategy<Value = (Vec<usize>, Vec<usize>, usize)> {
     let count = pool().len();
-    proptest::collection::vec(0..count, 1..16).prop_flat_map(|told| {
+    proptest::collection::vec(0..count, 1..16).prop_flat_map(move |mut told| {
+        // A parked message is always published with its event: either may come first, but never one alone.
+        let events = told.iter().filter(|n| **n >= count - PARKED).map(|n| n - PARKED).collect::<Vec<_>>();
+        told.extend(events);
         let mut once = told.clone();
         once.sort_unstable();
         once.dedup();
