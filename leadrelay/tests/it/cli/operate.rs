@@ -111,13 +111,13 @@ fn filters_find_the_leads_that_they_name() {
     };
     let (parked, all) = (sorted(&[&tests[0], &tests[1]]), sorted(&[&tests[0], &tests[1], &sample]));
     assert_eq!(found(&["--state", "unmatched"]), parked);
-    assert_eq!(found(&["--state", "delivered"]), [sample.clone()]);
-    assert_eq!(found(&["--destination", "inbox"]), [sample.clone()]);
+    assert_eq!(found(&["--state", "delivered"]), std::slice::from_ref(&sample));
+    assert_eq!(found(&["--destination", "inbox"]), std::slice::from_ref(&sample));
     assert_eq!(found(&["--source", "addon"]), all);
     assert_eq!(found(&["--source", "other"]), [""; 0]);
     assert_eq!(found(&["--since", "1h"]), all);
     assert_eq!(found(&["--until", "1h"]), [""; 0]);
-    assert_eq!(found(&["--find", "robin"]), [sample.clone()]);
+    assert_eq!(found(&["--find", "robin"]), std::slice::from_ref(&sample));
     assert_eq!(found(&["--find", "robin", "--state", "unmatched"]), [""; 0]);
     let first = ask(&up, &home, &["leads", "list", "--limit", "2"]);
     let rest = found(&["--cursor", first["next"].as_str().expect("there are more")]);

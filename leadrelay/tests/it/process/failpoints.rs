@@ -61,5 +61,5 @@ async fn after_the_effect_and_before_it_is_settled() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_the_ledger_has_written_and_before_it_settles() {
-    crossed("ledger::after_record", 5).await;
+    crossed("ledger::after_record", 1).await;
 }
