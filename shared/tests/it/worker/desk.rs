@@ -61,9 +61,8 @@ async fn a_refused_credential_pauses_at_once_and_burns_no_attempt() {
 #[tokio::test]
 async fn one_probe_at_a_time_with_many_slots_and_late_failures_are_no_probes() {
     let refused = |_: &_, n| match n {
-        0 => Act::Fail(ErrorKind::Unauthorized),
+        0 | 16..19 => Act::Fail(ErrorKind::Unauthorized),
         1..16 => Act::FailLate(ErrorKind::Unauthorized),
-        16..19 => Act::Fail(ErrorKind::Unauthorized),
         _ => Act::Take,
     };
     let bench = Bench::one_by_one("concurrency = 16\n", refused).await;
