@@ -79,9 +79,7 @@ async fn a_full_disk_is_told_and_outlived() {
         let delivery = World::delivery(&id, "partner");
         world::eventually(&format!("lead {id}, answered 202, arrives"), async || partner.has(&delivery)).await;
     }
-    relay.signal(libc::SIGTERM);
-    assert!(relay.ended().await.success());
-    world::assert_drained(dir.path()).await;
+    relay.finish(dir.path()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -122,9 +120,7 @@ async fn a_relay_started_on_a_full_disk_waits_for_room_and_then_loses_nothing() 
         let delivery = World::delivery(&id, "partner");
         world::eventually(&format!("lead {id}, answered 202, arrives"), async || partner.has(&delivery)).await;
     }
-    relay.signal(libc::SIGTERM);
-    assert!(relay.ended().await.success());
-    world::assert_drained(dir.path()).await;
+    relay.finish(dir.path()).await;
 }
 
 /// Takes whatever room is left.

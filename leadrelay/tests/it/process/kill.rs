@@ -30,7 +30,7 @@ impl Moments {
 #[tokio::test(flavor = "multi_thread")]
 #[expect(clippy::print_stdout, reason = "the figures of this run are what it is for")]
 async fn whatever_was_answered_2xx_arrives() {
-    let rounds = number("CHAOS_ROUNDS", 4);
+    let rounds = number("CHAOS_ROUNDS", 20);
     let seed = number("CHAOS_SEED", u64::from(std::process::id()));
     let mut moments = Moments(seed);
     let receiver = Partner::start(world::SECRET).await;
@@ -71,8 +71,6 @@ async fn whatever_was_answered_2xx_arrives() {
         }
     });
     let arrived = all_there.await.is_ok();
-    relay.signal(libc::SIGTERM);
-    let status = relay.ended().await;
     println!(
         "kill -9: seed {seed}, {rounds} rounds of {LEADS}: {} answered 2xx, {} missing; {} requests for {} ids at the receiver",
         acked.len(),
@@ -81,8 +79,7 @@ async fn whatever_was_answered_2xx_arrives() {
         receiver.distinct(),
     );
     assert!(arrived, "{} of {} leads that were answered 2xx did not arrive (seed {seed})", missing(), acked.len());
-    assert!(status.success(), "it drains and exits 0: {status}");
-    world::assert_drained(dir.path()).await;
+    relay.finish(dir.path()).await;
     assert!(!acked.is_empty(), "some leads were answered before the kill");
     for (lead, ids) in receiver.ids_by_lead() {
         assert_eq!(ids.len(), 1, "copies of {lead} came under {ids:?}");

@@ -45,6 +45,5 @@ async fn a_second_signal_stops_at_once_and_loses_nothing() {
         let delivery = World::delivery(&id, "partner");
         world::eventually("the lead arrives", async || receiver.has(&delivery)).await;
     }
-    relay.signal(libc::SIGTERM);
-    assert!(relay.ended().await.success());
+    relay.finish(dir.path()).await;
 }

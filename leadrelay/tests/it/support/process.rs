@@ -10,7 +10,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
 use super::poster::Door;
-use super::world::PATIENCE;
+use super::world::{self, PATIENCE};
 
 /// A running relay.
 pub(crate) struct Process {
@@ -86,6 +86,22 @@ impl Process {
         #[expect(unsafe_code, reason = "the standard library sends no signal but SIGKILL")]
         let sent = unsafe { libc::kill(pid, signal) };
         assert_eq!(sent, 0, "the signal is sent");
+    }
+
+    /// Waits until every queue is empty, stops it as a user would, and fails when anything is left.
+    pub(crate) async fn finish(mut self, dir: &Path) {
+        let url = format!("http://{}/api/v1/stats", self.admin().await);
+        let http = world::client();
+        world::eventually("every queue is empty", async || {
+            let (status, stats) = world::send(http.get(&url).bearer_auth(world::ADMIN)).await;
+            let queue = stats["queue"].as_object().map(|q| q.values().all(|n| n == 0));
+            status == 200 && queue == Some(true)
+        })
+        .await;
+        self.signal(libc::SIGTERM);
+        let status = self.ended().await;
+        assert!(status.success(), "it drains and exits 0: {status}");
+        world::assert_drained(dir).await;
     }
 
     /// Waits until it ends.
