@@ -3,13 +3,15 @@
 //! Invariant: a message is settled only after what it says is durable. While the store cannot be written, the batch in hand is
 //! held, everything else waits in the queue, and leads flow on.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use leadrelay_shared::delivery::Parked;
-use leadrelay_shared::event::Event;
+use leadrelay_shared::event::{Event, Fact};
 use leadrelay_shared::queue::{Claim, Claims, Handle, QueueError, Topic, settle_all};
 use leadrelay_shared::service::{Ctx, LEDGER as PART, RunError, State};
+use tokio::time::timeout;
 
 use crate::store::Store;
 
@@ -22,6 +24,9 @@ const BATCH_BYTES: u64 = 64 << 20;
 /// matter of the machine and not of the leads, and so not of the clock that tests move.
 const FEW: usize = 250;
 const GATHER: Duration = Duration::from_millis(25);
+/// How long the other half is waited for: both are granted by one step of the queue, so it is there already or was recorded
+/// before.
+const TOGETHER: Duration = Duration::from_millis(50);
 /// How long the last messages are waited for at a stop: a queue whose disk fails hands out nothing.
 const LAST_WAIT: Duration = Duration::from_secs(2);
 pub(crate) const RETRY_FIRST: Duration = Duration::from_secs(1);
@@ -82,18 +87,28 @@ pub(crate) async fn run(ctx: Ctx, store: Store) -> Result<(), RunError> {
 }
 
 impl Recorder {
+    /// What is parked and the fact that it is are published together; they are recorded together too, so that nobody is told
+    /// of a lead that waits and then does not find it in the list.
     async fn next(&mut self) -> Result<Batch, QueueError> {
-        let (events, parked) = (self.at_most(EVENTS), self.at_most(PARKED));
-        tokio::select! {
-            claims = self.events.next(events) => {
-                let (events, handles) = parts(claims?);
-                Ok(Batch { events, parked: Arc::default(), handles })
+        let (most_events, most_parked) = (self.at_most(EVENTS), self.at_most(PARKED));
+        let mut events = pin!(self.events.next(most_events));
+        let mut parked = pin!(self.parked.next(most_parked));
+        let (told, waiting) = tokio::select! {
+            told = &mut events => {
+                let told = told?;
+                let parks = told.iter().any(|claim| tells_of_parking(&claim.body().fact));
+                let waiting = if parks { timeout(TOGETHER, parked).await.ok().transpose()? } else { None };
+                (told, waiting.unwrap_or_default())
             }
-            claims = self.parked.next(parked) => {
-                let (parked, handles) = parts(claims?);
-                Ok(Batch { events: Arc::default(), parked, handles })
+            waiting = &mut parked => {
+                let waiting = waiting?;
+                (timeout(TOGETHER, events).await.ok().transpose()?.unwrap_or_default(), waiting)
             }
-        }
+        };
+        let (events, mut handles) = parts(told);
+        let (parked, more) = parts(waiting);
+        handles.extend(more);
+        Ok(Batch { events, parked, handles })
     }
 
     /// `most`, or as many of the largest bodies as are held at once.
@@ -139,6 +154,10 @@ impl Recorder {
         }
         Ok(true)
     }
+}
+
+fn tells_of_parking(fact: &Fact) -> bool {
+    matches!(fact, Fact::Parked { .. } | Fact::Quarantined { .. } | Fact::Unmatched { .. })
 }
 
 fn parts<T>(claims: Vec<Claim<T>>) -> (Arc<[T]>, Vec<Handle>) {
