@@ -161,7 +161,8 @@ fn may_be_said(metadata: &Metadata<'_>) -> bool {
     metadata.target().starts_with("leadrelay") || *metadata.level() <= Level::INFO
 }
 
-/// The W3C `traceparent` of the current step, to ride in the envelopes that it publishes.
+/// The W3C `traceparent` of the current step, to ride in the envelopes that it publishes. Envelopes have its place; nothing
+/// makes spans for it yet, and so it is always `None`.
 pub fn trace_context() -> Option<String> {
     None
 }
