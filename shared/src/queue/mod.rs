@@ -5,6 +5,7 @@
 //! is the weaker side of each pair of engines: publishing is not atomic on error, sending again with the same id is safe, a
 //! message may come twice, a delay means "not before", and order is not promised.
 
+pub mod amqp;
 pub mod embedded;
 mod topic;
 
