@@ -115,7 +115,8 @@ impl Queue {
         }
     }
 
-    /// A source of claims on a topic. Several may be open on one topic; each message goes to one of them.
+    /// A source of claims on a topic. Several may be open on one topic; each message goes to one of them. Over a network some
+    /// come ahead, and wait with their consumer until it asks, [rests](Claims::rest) or is dropped.
     pub fn claims<T: DeserializeOwned>(&self, topic: &Topic<T>) -> Claims<T> {
         let source = match &self.engine {
             Engine::Embedded(engine) => Source::Embedded(engine.claims(topic.name())),
