@@ -157,7 +157,7 @@ impl Spool {
         match self.road.publish(messages).await {
             Ok(()) => self.passed(batch).await,
             // One that is not taken must not hold up the others.
-            Err(QueueError::Blocked(_)) if *self.road.queue.health().borrow() == Health::Ready => {
+            Err(QueueError::Blocked(_) | QueueError::Unknown(_)) if batch.len() > 1 && self.is_ready() => {
                 self.pass_on_singly(batch).await
             }
             Err(error) => {
@@ -165,6 +165,10 @@ impl Spool {
                 false
             }
         }
+    }
+
+    fn is_ready(&self) -> bool {
+        *self.road.queue.health().borrow() == Health::Ready
     }
 
     async fn pass_on_singly(&self, batch: Vec<Carried>) -> bool {

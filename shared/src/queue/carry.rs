@@ -36,9 +36,15 @@ impl Carrier {
         let topic = self.0.topic.name().clone();
         let raw = match &mut self.0.source {
             Source::Embedded(claims) => claims.next(max).await?,
+            Source::Amqp(claims) => claims.next(max).await?,
         };
         let carried = |raw: super::RawClaim| Carried {
-            message: Message { topic: topic.clone(), id: raw.id, not_before: None, body: raw.body },
+            message: Message {
+                topic: raw.published_to.unwrap_or_else(|| topic.clone()),
+                id: raw.id,
+                not_before: None,
+                body: raw.body,
+            },
             handle: raw.handle,
         };
         Ok(raw.into_iter().map(carried).collect())
