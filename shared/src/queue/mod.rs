@@ -6,6 +6,7 @@
 //! message may come twice, a delay means "not before", and order is not promised.
 
 pub mod amqp;
+mod carry;
 pub mod embedded;
 mod topic;
 
@@ -16,6 +17,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
+pub use carry::{Carried, Carrier};
 pub use topic::{DecodeError, ENVELOPE_VERSION, Envelope, Message, Topic};
 
 use crate::clock::Clock;
