@@ -6,6 +6,7 @@ mod harness;
 mod limits;
 #[cfg(target_os = "linux")]
 mod memory;
+mod process;
 mod refuse;
 mod secrets;
 mod spool;
