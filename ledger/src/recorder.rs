@@ -18,6 +18,8 @@ use crate::store::Store;
 /// The most messages of a batch.
 const EVENTS: usize = 500;
 const PARKED: usize = 50;
+/// Batches that come over a network while one is recorded.
+const BATCHES_AHEAD: usize = 2;
 /// Either may carry a whole body, and a batch of the largest bodies stays within this many bytes.
 const BATCH_BYTES: u64 = 64 << 20;
 /// After a batch smaller than `FEW` so long is waited for a larger one: each costs a commit here and two in the queue. It is a
@@ -50,8 +52,8 @@ struct Batch {
 
 /// Records until the service is asked to stop, and then what the other services have just said.
 pub(crate) async fn run(ctx: Ctx, store: Store) -> Result<(), RunError> {
-    let events = ctx.queue.claims(&Topic::events());
-    let parked = ctx.queue.claims(&Topic::parked());
+    let events = ctx.queue.claims(&Topic::events()).ahead(at_most(&ctx, EVENTS) * BATCHES_AHEAD);
+    let parked = ctx.queue.claims(&Topic::parked()).ahead(at_most(&ctx, PARKED) * BATCHES_AHEAD);
     ctx.status.set(PART, State::Ready);
     let stop = ctx.stop.clone();
     let mut recorder = Recorder { ctx, store, events, parked };
@@ -90,7 +92,7 @@ impl Recorder {
     /// What is parked and the fact that it is are published together; they are recorded together too, so that nobody is told
     /// of a lead that waits and then does not find it in the list.
     async fn next(&mut self) -> Result<Batch, QueueError> {
-        let (most_events, most_parked) = (self.at_most(EVENTS), self.at_most(PARKED));
+        let (most_events, most_parked) = (at_most(&self.ctx, EVENTS), at_most(&self.ctx, PARKED));
         let mut events = pin!(self.events.next(most_events));
         let mut parked = pin!(self.parked.next(most_parked));
         let (told, waiting) = tokio::select! {
@@ -109,11 +111,6 @@ impl Recorder {
         let (parked, more) = parts(waiting);
         handles.extend(more);
         Ok(Batch { events, parked, handles })
-    }
-
-    /// `most`, or as many of the largest bodies as are held at once.
-    fn at_most(&self, most: usize) -> usize {
-        self.ctx.config().ingest.bodies_within(BATCH_BYTES).min(most)
     }
 
     /// Whether something could be claimed now.
@@ -154,6 +151,11 @@ impl Recorder {
         }
         Ok(true)
     }
+}
+
+/// `most`, or as many of the largest bodies as are held at once.
+fn at_most(ctx: &Ctx, most: usize) -> usize {
+    ctx.config().ingest.bodies_within(BATCH_BYTES).min(most)
 }
 
 fn tells_of_parking(fact: &Fact) -> bool {

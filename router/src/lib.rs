@@ -12,6 +12,7 @@ mod route;
 mod rules;
 mod run;
 mod scope;
+mod strays;
 mod template;
 mod value;
 

@@ -16,6 +16,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use crate::outcome::{self, Settlement};
 use crate::rules::Rules;
+use crate::strays;
 
 /// Leads claimed at once.
 const BATCH: usize = 64;
@@ -41,6 +42,7 @@ pub async fn run(ctx: Ctx) -> Result<(), RunError> {
     let outcome = tokio::select! {
         () = ctx.stop.immediate() => Ok(()),
         outcome = route_all(&ctx, &rules, &mut batches) => outcome,
+        Err(error) = strays::sort(&ctx, &rules) => Err(error.into()),
     };
     // What is not settled yet goes back to the queue.
     batches.shutdown().await;
@@ -49,10 +51,10 @@ pub async fn run(ctx: Ctx) -> Result<(), RunError> {
 
 /// Claims and settles until told to stop, then finishes what is claimed.
 async fn route_all(ctx: &Ctx, rules: &Arc<Rules>, batches: &mut JoinSet<bool>) -> Result<(), RunError> {
-    let mut claims = ctx.queue.claims(&Topic::leads());
+    let batch = (ctx.config().ingest.bodies_within(BATCHES_BYTES) / BATCHES).clamp(1, BATCH);
+    let mut claims = ctx.queue.claims(&Topic::leads()).ahead(batch * BATCHES);
     ctx.status.set("router", State::Ready);
     let mut pause = PAUSE.0;
-    let batch = (ctx.config().ingest.bodies_within(BATCHES_BYTES) / BATCHES).clamp(1, BATCH);
     loop {
         let claimed = tokio::select! {
             biased;

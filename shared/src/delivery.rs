@@ -139,6 +139,11 @@ pub enum ParkReason {
         /// How often.
         times: u32,
     },
+    /// The destination was removed from the configuration while this was on its way to it.
+    NoDestination {
+        /// Its name.
+        destination: String,
+    },
 }
 
 impl ParkReason {
@@ -152,6 +157,7 @@ impl ParkReason {
             Self::GaveUp { .. } => "gave_up",
             Self::TooLong { .. } => "too_long",
             Self::Crashed { .. } => "crashed",
+            Self::NoDestination { .. } => "no_destination",
         }
     }
 }
@@ -172,6 +178,9 @@ impl fmt::Display for ParkReason {
             Self::Rejected { error } => write!(f, "refused: {error}"),
             Self::GaveUp { attempts, error } => write!(f, "gave up after {attempts} attempts: {error}"),
             Self::TooLong { field } => write!(f, "the value of {field} is longer than the field"),
+            Self::NoDestination { destination } => {
+                write!(f, "there is no destination {destination} any more; add it again and replay, or erase")
+            }
             Self::Crashed { times } => write!(f, "the process ended {times} times while it held this"),
         }
     }

@@ -29,13 +29,14 @@ pub const CRASHES_MAX: u32 = 20;
 #[derive(Clone, Debug)]
 pub struct Queue {
     engine: Engine,
-    control: Arc<watch::Sender<Option<Arc<Control>>>>,
+    control: watch::Sender<Option<Arc<Control>>>,
 }
 
 /// The engines. A struct over a private enum and not a trait: there are two, both ours, under one conformance suite.
 #[derive(Clone, Debug)]
 enum Engine {
     Embedded(embedded::Engine),
+    Amqp(amqp::Engine),
 }
 
 /// Why messages could not be published or a claim could not be settled.
@@ -93,7 +94,14 @@ impl Queue {
     /// When the directory cannot be used; the text says why and what to do.
     pub fn embedded(settings: embedded::Settings, clock: Clock) -> Result<Self, embedded::OpenError> {
         let engine = Engine::Embedded(embedded::Engine::open(settings, clock)?);
-        Ok(Self { engine, control: Arc::new(watch::Sender::new(None)) })
+        Ok(Self { engine, control: watch::Sender::new(None) })
+    }
+
+    /// The engine on RabbitMQ, within a tokio runtime. It connects by itself, and again for ever: until it has, and whenever it
+    /// is not, [`health`](Self::health) says why, publishing is refused and claims wait.
+    pub fn amqp(settings: amqp::Settings, clock: Clock) -> Self {
+        let control = watch::Sender::new(None);
+        Self { engine: Engine::Amqp(amqp::Engine::open(settings, clock, control.clone())), control }
     }
 
     /// Publishes messages. `Ok` means that every one of them is durable.
@@ -103,16 +111,17 @@ impl Queue {
     pub async fn publish(&self, messages: Vec<Message>) -> Result<(), QueueError> {
         match &self.engine {
             Engine::Embedded(engine) => engine.publish(messages).await,
+            Engine::Amqp(engine) => engine.publish(messages).await,
         }
     }
 
     /// A source of claims on a topic. Several may be open on one topic; each message goes to one of them.
     pub fn claims<T: DeserializeOwned>(&self, topic: &Topic<T>) -> Claims<T> {
-        match &self.engine {
-            Engine::Embedded(engine) => {
-                Claims { source: Source::Embedded(engine.claims(topic.name())), topic: topic.clone() }
-            }
-        }
+        let source = match &self.engine {
+            Engine::Embedded(engine) => Source::Embedded(engine.claims(topic.name())),
+            Engine::Amqp(engine) => Source::Amqp(engine.claims(topic.name())),
+        };
+        Claims { source, topic: topic.clone() }
     }
 
     /// What waits, for each topic that holds anything or is claimed from.
@@ -122,6 +131,7 @@ impl Queue {
     pub async fn stats(&self) -> Result<Vec<TopicStats>, QueueError> {
         match &self.engine {
             Engine::Embedded(engine) => engine.stats().await,
+            Engine::Amqp(engine) => engine.stats().await,
         }
     }
 
@@ -129,12 +139,19 @@ impl Queue {
     pub fn health(&self) -> watch::Receiver<Health> {
         match &self.engine {
             Engine::Embedded(engine) => engine.health(),
+            Engine::Amqp(engine) => engine.health(),
         }
     }
 
     /// Tells every process what operators have decided. Not durable: the ledger keeps decisions and tells them again.
     pub fn publish_control(&self, control: Control) {
-        self.control.send_replace(Some(Arc::new(control)));
+        let control = Arc::new(control);
+        self.control.send_replace(Some(control.clone()));
+        match &self.engine {
+            // One process has it, and that is this one.
+            Engine::Embedded(_) => {}
+            Engine::Amqp(engine) => engine.publish_control(control),
+        }
     }
 
     /// What operators have decided, as it changes; `None` until it is first told.
@@ -146,6 +163,7 @@ impl Queue {
     pub async fn close(&self) {
         match &self.engine {
             Engine::Embedded(engine) => engine.close().await,
+            Engine::Amqp(engine) => engine.close().await,
         }
     }
 }
@@ -160,6 +178,28 @@ pub struct Claims<T> {
 #[derive(Debug)]
 enum Source {
     Embedded(embedded::Claims),
+    Amqp(amqp::Claims),
+}
+
+impl<T> Claims<T> {
+    /// Has so many messages come ahead of [`next`](Self::next), where they come over a network; those that are not settled
+    /// count. By default as many as `next` asks for.
+    #[must_use]
+    pub fn ahead(mut self, messages: usize) -> Self {
+        match &mut self.source {
+            Source::Embedded(_) => {}
+            Source::Amqp(claims) => claims.ahead(messages),
+        }
+        self
+    }
+
+    /// Gives back what came ahead, until [`next`](Self::next) is called again: nothing waits with somebody who is not at work.
+    pub fn rest(&mut self) {
+        match &mut self.source {
+            Source::Embedded(_) => {}
+            Source::Amqp(claims) => claims.rest(),
+        }
+    }
 }
 
 impl<T: DeserializeOwned> Claims<T> {
@@ -174,17 +214,36 @@ impl<T: DeserializeOwned> Claims<T> {
         loop {
             let raw = match &mut self.source {
                 Source::Embedded(claims) => claims.next(max).await?,
+                Source::Amqp(claims) => claims.next(max).await?,
             };
-            let claims: Vec<_> = raw.into_iter().filter_map(|raw| self.read(raw)).collect();
+            let mut claims = Vec::with_capacity(raw.len());
+            for raw in raw {
+                match self.read(raw) {
+                    Some(claim) => claims.push(claim),
+                    None => self.is_aside(),
+                }
+            }
             if !claims.is_empty() {
                 return Ok(claims);
             }
         }
     }
 
+    fn is_aside(&mut self) {
+        match &mut self.source {
+            Source::Embedded(_) => {}
+            Source::Amqp(claims) => claims.set_aside(),
+        }
+    }
+
     fn read(&self, raw: RawClaim) -> Option<Claim<T>> {
         match Envelope::decode(&raw.body) {
-            Ok(envelope) => Some(Claim { envelope, redelivered: raw.redelivered, handle: raw.handle }),
+            Ok(envelope) => Some(Claim {
+                envelope,
+                published_to: raw.published_to.unwrap_or_else(|| self.topic.name().clone()),
+                redelivered: raw.redelivered,
+                handle: raw.handle,
+            }),
             Err(error) => {
                 tracing::error!(topic = %self.topic.name(), message.id = %raw.id, %error, "a message cannot be read; it is kept until the next start");
                 raw.handle.set_aside();
@@ -197,6 +256,8 @@ impl<T: DeserializeOwned> Claims<T> {
 /// What an engine hands out.
 struct RawClaim {
     id: uuid::Uuid,
+    /// The topic that it was published to, where that is not the one that it is claimed from.
+    published_to: Option<Arc<str>>,
     body: bytes::Bytes,
     redelivered: u32,
     handle: Handle,
@@ -218,6 +279,7 @@ impl fmt::Debug for RawClaim {
 #[must_use = "a claim that is dropped goes back to the queue"]
 pub struct Claim<T> {
     envelope: Envelope<T>,
+    published_to: Arc<str>,
     redelivered: u32,
     handle: Handle,
 }
@@ -233,9 +295,19 @@ impl<T> Claim<T> {
         &self.envelope
     }
 
+    /// The name of the topic that it was published to: of a stray, not the one that it is claimed from.
+    pub fn published_to(&self) -> &str {
+        &self.published_to
+    }
+
     /// How often it was claimed before and neither settled nor given back: its holder ended. Approximate.
     pub fn redelivered(&self) -> u32 {
         self.redelivered
+    }
+
+    /// Keeps the message out of the way until the next start: what cannot be read now may be by a later version.
+    pub fn set_aside(self) {
+        self.handle.set_aside();
     }
 
     /// The message and the right to settle it, apart.
@@ -255,12 +327,21 @@ impl<T> Claim<T> {
 /// The right to settle one claimed message.
 #[derive(Debug)]
 #[must_use = "a handle that is dropped gives the message back"]
-pub struct Handle(embedded::Handle);
+pub struct Handle(Right);
+
+#[derive(Debug)]
+enum Right {
+    Embedded(embedded::Handle),
+    Amqp(amqp::Handle),
+}
 
 impl Handle {
     /// Keeps the message out of the way until the next start.
     fn set_aside(self) {
-        self.0.set_aside();
+        match self.0 {
+            Right::Embedded(handle) => handle.set_aside(),
+            Right::Amqp(handle) => handle.set_aside(),
+        }
     }
 }
 
@@ -269,7 +350,19 @@ impl Handle {
 /// # Errors
 /// On any error the messages come again, and some of the outputs may exist.
 pub async fn settle_all(handles: Vec<Handle>, outputs: Vec<Message>) -> Result<(), QueueError> {
-    embedded::settle(handles.into_iter().map(|h| h.0).collect(), outputs).await
+    let (mut embedded, mut amqp) = (Vec::new(), Vec::new());
+    for handle in handles {
+        match handle.0 {
+            Right::Embedded(handle) => embedded.push(handle),
+            Right::Amqp(handle) => amqp.push(handle),
+        }
+    }
+    match (embedded.is_empty(), amqp.is_empty()) {
+        (true, true) if outputs.is_empty() => Ok(()),
+        (_, true) => embedded::settle(embedded, outputs).await,
+        (true, false) => amqp::settle(amqp, outputs).await,
+        (false, false) => Err(QueueError::Lost),
+    }
 }
 
 #[cfg(test)]
@@ -287,7 +380,7 @@ mod tests {
         let message = topic.message(uuid::Uuid::from_u128(7), &crate::event::Event { at, fact });
         queue.publish(vec![message]).await.expect("stored");
         let mut claims = queue.claims(&topic);
-        let Source::Embedded(raw) = &mut claims.source;
+        let Source::Embedded(raw) = &mut claims.source else { panic!("it is embedded") };
         let raw = raw.next(1).await.expect("claimed");
         assert!(raw[0].body.windows(6).any(|w| w == b"M4RK3R"), "the body holds it");
         let printed = format!("{raw:?}");

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::delivery::{Delivery, Parked};
@@ -16,6 +17,11 @@ use crate::lead::Lead;
 
 /// The version that envelopes are written in. A reader takes every version up to its own.
 pub const ENVELOPE_VERSION: u16 = 1;
+
+/// What the broker took out of its queue because its holders ended again and again.
+pub(super) const DEAD: &str = "dead";
+/// What was published to a topic that has no queue any more.
+pub(super) const UNROUTED: &str = "unrouted";
 
 /// A named queue of messages of one type.
 pub struct Topic<T> {
@@ -48,6 +54,18 @@ impl Topic<Parked> {
     /// What waits for a person, on its way to the ledger.
     pub fn parked() -> Self {
         Self::named("parked")
+    }
+}
+
+impl Topic<Box<RawValue>> {
+    /// What a broker took out of its queue because its holders ended again and again.
+    pub fn dead() -> Self {
+        Self::named(DEAD)
+    }
+
+    /// What was published to a topic whose queue somebody deleted.
+    pub fn unrouted() -> Self {
+        Self::named(UNROUTED)
     }
 }
 

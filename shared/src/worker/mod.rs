@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
 pub use entry::{ConnectorEntry, entry};
+pub use outputs::park;
 
 use self::desk::Desk;
 use self::gate::Leave;
@@ -77,6 +78,10 @@ async fn work<C: Connector>(
             note_end(ended);
         }
         let slots = slots(desk, attempts.len());
+        if matches!(slots, Slots::Wait(_)) || desk.is_paused_by_hand() {
+            // What came ahead is not kept from those who may be at work.
+            claims.rest();
+        }
         let claimed = tokio::select! {
             biased;
             () = desk.ctx.stop.draining() => break,

@@ -52,7 +52,7 @@ pub(super) fn of(ended: Ended<'_>, next: Next) -> Vec<Message> {
 }
 
 /// The messages that park a delivery; `attempts` were made just now.
-pub(super) fn park(delivery: &Delivery, attempts: u32, reason: ParkReason, now: Timestamp) -> Vec<Message> {
+pub fn park(delivery: &Delivery, attempts: u32, reason: ParkReason, now: Timestamp) -> Vec<Message> {
     let mut delivery = delivery.clone();
     delivery.attempt += attempts;
     let fact = Fact::Parked {

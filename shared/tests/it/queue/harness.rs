@@ -23,11 +23,18 @@ pub(crate) fn start() -> Timestamp {
 /// Runs `test` on a new queue with a clock that it moves itself, and fails it when it leaves a message behind.
 pub(crate) async fn on_queue<O: Opener>(opener: &O, test: impl AsyncFnOnce(&Queue, &Clock, &Path)) {
     let dir = tempfile::tempdir().expect("a directory");
-    let clock = Clock::manual(start());
+    let clock = opener.clock();
     let queue = opener.open(dir.path(), clock.clone()).await;
     test(&queue, &clock, dir.path()).await;
-    assert_empty(&queue).await;
+    if O::COPIES {
+        assert_empty(&queue).await;
+        return queue.close().await;
+    }
+    // The test may have ended it; whatever it still held is back by now.
     queue.close().await;
+    let after = opener.open(dir.path(), clock).await;
+    assert_empty(&after).await;
+    after.close().await;
 }
 
 /// Fails when anything is left in the queue.

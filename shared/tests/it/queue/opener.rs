@@ -2,24 +2,54 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use leadrelay_shared::clock::Clock;
 use leadrelay_shared::queue::Queue;
 use leadrelay_shared::queue::embedded::Settings;
 
-/// Opens queues of one engine.
+use super::harness::start;
+
+/// Opens queues of one engine, and says what it promises beyond the contract.
 pub(crate) trait Opener {
-    /// Opens the queue that is kept in `dir`.
+    /// Whether what ends abruptly is a copy, and the queue itself lives on.
+    const COPIES: bool;
+
+    /// Whether its figures tell how long messages wait, and for which topic.
+    const TELLS_ALL: bool;
+
+    /// What stands for a minute: a delay that is worth waiting for in a test.
+    const MINUTE: Duration;
+
+    /// Opens the queue that is kept in `dir`, and waits until it works.
     async fn open(&self, dir: &Path, clock: Clock) -> Queue;
 
     /// Ends a queue as a crash would, with all its claims, and answers where what it leaves can be opened.
     async fn end_abruptly(&self, queue: Queue, dir: &Path) -> PathBuf;
+
+    /// A clock that delays are measured by.
+    fn clock(&self) -> Clock;
+
+    /// Lets time pass on it.
+    async fn pass(&self, clock: &Clock, time: Duration);
 }
 
 /// The embedded engine.
 pub(crate) struct Embedded;
 
 impl Opener for Embedded {
+    const COPIES: bool = true;
+    const TELLS_ALL: bool = true;
+    const MINUTE: Duration = Duration::from_mins(1);
+
+    fn clock(&self) -> Clock {
+        Clock::manual(start())
+    }
+
+    async fn pass(&self, clock: &Clock, time: Duration) {
+        clock.advance(time);
+    }
+
     async fn open(&self, dir: &Path, clock: Clock) -> Queue {
         Queue::embedded(settings(dir), clock).expect("the queue opens")
     }

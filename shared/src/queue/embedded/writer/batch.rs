@@ -9,7 +9,7 @@ use super::trouble::Fault;
 use crate::queue::embedded::Handle;
 use crate::queue::embedded::books::Grant;
 use crate::queue::embedded::op::{Publish, Settle};
-use crate::queue::{QueueError, RawClaim};
+use crate::queue::{QueueError, RawClaim, Right};
 
 /// How much of the engine's time a crash may lose.
 const STORE_TIME_EVERY: i64 = 1000;
@@ -155,9 +155,10 @@ impl Writer {
             .into_iter()
             .map(|stored| RawClaim {
                 id: stored.id,
+                published_to: None,
                 redelivered: self.books.ended(stored.seq),
                 body: stored.body,
-                handle: crate::queue::Handle(Handle::new(stored.seq, shared.clone())),
+                handle: crate::queue::Handle(Right::Embedded(Handle::new(stored.seq, shared.clone()))),
             })
             .collect();
         // When the consumer has gone, its claims are dropped here and so given back.

@@ -1,0 +1,151 @@
+//! One consumer of one topic: a channel of its own, a tag of its own, and so many messages ahead.
+//!
+//! It subscribes again for as long as somebody listens: after a lost connection, and after the broker has ended the
+//! subscription (a queue that was deleted, a claim held for longer than the broker's consumer timeout). What has arrived and is
+//! not wanted any more is given back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use lapin::message::Delivery;
+use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::types::FieldTable;
+use lapin::{Channel, Consumer, Error};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::time::timeout;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::claims::Handle;
+use super::held::Held;
+use super::link::Link;
+use super::{Shared, fault, headers, topology};
+use crate::queue::RawClaim;
+
+/// How long to wait before subscribing again on a connection that stands.
+const AGAIN: Duration = Duration::from_secs(1);
+/// How long the end of a cancelled subscription is waited for.
+const CANCEL: Duration = Duration::from_secs(5);
+
+/// What arrives, at most `prefetch` messages that are not settled. Dropping it ends the subscription.
+pub(super) struct Subscription {
+    pub(super) prefetch: u16,
+    /// Unbounded, and yet bounded by what the broker hands out ahead.
+    pub(super) arrived: UnboundedReceiver<RawClaim>,
+    _cancel: DropGuard,
+}
+
+impl Subscription {
+    pub(super) fn start(shared: &Arc<Shared>, topic: &Arc<str>, prefetch: u16) -> Self {
+        let (arriving, arrived) = mpsc::unbounded_channel();
+        let cancel = shared.stop.child_token();
+        let consuming =
+            Consuming { shared: shared.clone(), topic: topic.clone(), prefetch, arriving, cancel: cancel.clone() };
+        shared.tasks.spawn(consuming.run());
+        Self { prefetch, arrived, _cancel: cancel.drop_guard() }
+    }
+}
+
+struct Consuming {
+    shared: Arc<Shared>,
+    topic: Arc<str>,
+    prefetch: u16,
+    arriving: UnboundedSender<RawClaim>,
+    cancel: CancellationToken,
+}
+
+impl Consuming {
+    async fn run(self) {
+        while let Some(link) = self.link().await {
+            match self.consume(&link).await {
+                Ok(()) if self.cancel.is_cancelled() => return,
+                Ok(()) => tracing::info!(topic = %self.topic, "the broker ended a subscription; it is made again"),
+                Err(_) if link.is_lost() => continue,
+                Err(error) => {
+                    tracing::warn!(topic = %self.topic, reason = %fault::short(&error), "a topic cannot be consumed; it is tried again");
+                }
+            }
+            tokio::select! {
+                () = self.cancel.cancelled() => return,
+                () = link.lost.cancelled() => {}
+                () = tokio::time::sleep(AGAIN) => {}
+            }
+        }
+    }
+
+    /// Waits for a connection; `None` when nobody listens any more.
+    async fn link(&self) -> Option<Arc<Link>> {
+        let mut links = self.shared.link.subscribe();
+        tokio::select! {
+            () = self.cancel.cancelled() => None,
+            link = links.wait_for(|link| link.as_ref().is_some_and(|l| !l.is_lost())) => link.ok()?.clone(),
+        }
+    }
+
+    /// Consumes until cancelled, or until the subscription ends by itself.
+    async fn consume(&self, link: &Arc<Link>) -> Result<(), Error> {
+        link.ensure(&self.topic).await?;
+        let channel = link.consuming.create_channel().await?;
+        channel.basic_qos(self.prefetch, BasicQosOptions::default()).await?;
+        // A tag that was used before can lose deliveries on brokers before 3.11.23.
+        let tag = self.shared.new_tag();
+        let (options, none) = (BasicConsumeOptions::default(), FieldTable::default());
+        let mut consumer =
+            channel.basic_consume(topology::queue(&self.topic).into(), tag.clone().into(), options, none).await?;
+        loop {
+            tokio::select! {
+                biased;
+                () = self.cancel.cancelled() => break,
+                next = consumer.next() => match next {
+                    Some(Ok(delivery)) => self.take(link, &channel, delivery),
+                    Some(Err(error)) => return Err(error),
+                    None => return Ok(()),
+                },
+            }
+        }
+        channel.basic_cancel(tag.into(), BasicCancelOptions::default()).await?;
+        // What was on its way when it was cancelled.
+        let _ = timeout(CANCEL, self.take_rest(link, &channel, &mut consumer)).await;
+        Ok(())
+    }
+
+    async fn take_rest(&self, link: &Arc<Link>, channel: &Channel, consumer: &mut Consumer) {
+        while let Some(Ok(delivery)) = consumer.next().await {
+            self.take(link, channel, delivery);
+        }
+    }
+
+    /// Hands on what arrived; what has not waited long enough waits on.
+    fn take(&self, link: &Arc<Link>, channel: &Channel, delivery: Delivery) {
+        let Delivery { routing_key, properties, data, acker, .. } = delivery;
+        let (id, body) = (headers::id(&properties).unwrap_or_default(), Bytes::from(data));
+        let redelivered = headers::redelivered(&properties);
+        let published_to: Arc<str> =
+            if *routing_key.as_str() == *self.topic { self.topic.clone() } else { routing_key.as_str().into() };
+        let held = Held {
+            link: link.clone(),
+            _channel: channel.clone(),
+            acker,
+            topic: self.topic.clone(),
+            published_to: published_to.clone(),
+            id,
+            body: body.clone(),
+            redelivered,
+        };
+        let key = self.shared.holdings.add(held);
+        let remaining = headers::remaining(&properties);
+        if !remaining.is_zero() {
+            return self.shared.give_back(key, remaining);
+        }
+        let handle = Handle::new(self.shared.clone(), key);
+        // Fails when nobody listens any more, and then the handle gives it back.
+        let _ = self.arriving.send(RawClaim {
+            id,
+            published_to: Some(published_to),
+            body,
+            redelivered,
+            handle: crate::queue::Handle(crate::queue::Right::Amqp(handle)),
+        });
+    }
+}

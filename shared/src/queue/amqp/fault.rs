@@ -1,0 +1,57 @@
+//! What went wrong with the broker, in words with the remedy. They hold names of queues, hosts and users, and no password.
+
+use lapin::{Error, ErrorKind};
+
+use super::settings::Node;
+
+/// AMQP reply codes that stand for a mistake of somebody's and not for an outage (AMQP 0-9-1, 1.2.1).
+const ACCESS_REFUSED: u16 = 403;
+const PRECONDITION_FAILED: u16 = 406;
+const NOT_ALLOWED: u16 = 530;
+const NOT_IMPLEMENTED: u16 = 540;
+
+/// Why a node cannot be used.
+pub(super) fn of_node(node: &Node, error: &Error) -> String {
+    let Node { host, port, user, vhost, .. } = node;
+    match code(error) {
+        Some(ACCESS_REFUSED) => format!(
+            "RabbitMQ at {host}:{port} refuses user {user} ({error}); check queue.url and queue.password, and grant it \
+             configure, write and read on virtual host {vhost} for names that begin with leadrelay"
+        ),
+        Some(NOT_ALLOWED) => format!(
+            "RabbitMQ at {host}:{port} does not let user {user} into virtual host {vhost} ({error}); \
+             make it with `rabbitmqctl add_vhost`, or name another in queue.url"
+        ),
+        Some(PRECONDITION_FAILED) => format!(
+            "RabbitMQ at {host}:{port} has something of ours with other arguments ({error}); \
+             drain it and delete it, and leadrelay makes it as it must be"
+        ),
+        Some(NOT_IMPLEMENTED) => format!(
+            "RabbitMQ at {host}:{port} cannot do what leadrelay needs ({error}); it must be 3.10 or later, with quorum queues"
+        ),
+        _ => format!("RabbitMQ at {host}:{port} cannot be reached: {}", short(error)),
+    }
+}
+
+/// Whether waiting alone cannot mend it.
+pub(super) fn is_of_configuration(error: &Error) -> bool {
+    matches!(code(error), Some(ACCESS_REFUSED | NOT_ALLOWED | PRECONDITION_FAILED | NOT_IMPLEMENTED))
+}
+
+/// What a connection or channel ended with.
+pub(super) fn short(error: &Error) -> String {
+    match error.kind() {
+        ErrorKind::IOError(error) => error.to_string(),
+        ErrorKind::InvalidConnectionState(_) | ErrorKind::InvalidChannelState(..) => {
+            "the connection is gone".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
+fn code(error: &Error) -> Option<u16> {
+    match error.kind() {
+        ErrorKind::ProtocolError(error) => Some(error.get_id()),
+        _ => None,
+    }
+}

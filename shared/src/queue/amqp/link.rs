@@ -1,0 +1,161 @@
+//! What is between two losses of the broker: one connection to publish on, another to consume on.
+//!
+//! Two, because lapin writes nothing at all on a connection that the broker has blocked, acknowledgements included.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use lapin::options::ConfirmSelectOptions;
+use lapin::{Channel, Connection, Error};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::connect::connect;
+use super::publisher::{self, JOBS_WAITING, Job, Outgoing};
+use super::settings::{Node, Settings};
+use super::{fault, topology};
+use crate::queue::QueueError;
+
+/// Confirm channels: a quorum queue lets one channel have 32 commands under way before it slows it down.
+const CHANNELS: usize = 4;
+/// How long confirms are waited for.
+const CONFIRM: Duration = Duration::from_secs(10);
+/// And how long more, once the broker has said that it takes nothing.
+const BLOCKED: Duration = Duration::from_millis(500);
+/// How long a connection may take to close.
+const CLOSE: Duration = Duration::from_secs(2);
+
+/// A connection to the broker, in both directions.
+pub(super) struct Link {
+    pub(super) publishing: Connection,
+    pub(super) consuming: Connection,
+    publishers: Vec<mpsc::Sender<Job>>,
+    turn: AtomicUsize,
+    /// Why the broker takes no messages, where it has said so.
+    pub(super) blocked: watch::Sender<Option<String>>,
+    declared: Mutex<HashSet<Arc<str>>>,
+    declaring: tokio::sync::Mutex<Option<Channel>>,
+    /// Turns when either connection is gone.
+    pub(super) lost: CancellationToken,
+}
+
+impl Link {
+    /// Connects, declares what must stand, and starts publishing.
+    pub(super) async fn open(settings: &Settings, node: &Node, topics: &[Arc<str>]) -> Result<Self, Error> {
+        let publishing = connect(settings, node, "publishes").await?;
+        let consuming = connect(settings, node, "consumes").await?;
+        let first = consuming.create_channel().await?;
+        topology::declare_base(&first, &settings.delay_tiers).await?;
+        let lost = CancellationToken::new();
+        let mut publishers = Vec::with_capacity(CHANNELS);
+        for _ in 0..CHANNELS {
+            let channel = publishing.create_channel().await?;
+            channel.confirm_select(ConfirmSelectOptions::default()).await?;
+            let (jobs, todo) = mpsc::channel(JOBS_WAITING);
+            tokio::spawn(publisher::run(channel, todo, lost.clone()));
+            publishers.push(jobs);
+        }
+        let link = Self {
+            publishing,
+            consuming,
+            publishers,
+            turn: AtomicUsize::new(0),
+            blocked: watch::Sender::new(None),
+            declared: Mutex::default(),
+            declaring: tokio::sync::Mutex::new(Some(first)),
+            lost,
+        };
+        for topic in topics {
+            link.declare(topic).await?;
+        }
+        Ok(link)
+    }
+
+    /// Declares a topic's queue; how many messages in it can be claimed.
+    pub(super) async fn declare(&self, topic: &Arc<str>) -> Result<u64, Error> {
+        let ready = self.ask(async |channel| topology::declare_topic(channel, topic).await).await?;
+        self.declared.lock().unwrap_or_else(PoisonError::into_inner).insert(topic.clone());
+        Ok(ready)
+    }
+
+    /// Declares a topic's queue unless this link has done so.
+    pub(super) async fn ensure(&self, topic: &Arc<str>) -> Result<(), Error> {
+        if self.declared.lock().unwrap_or_else(PoisonError::into_inner).contains(topic) {
+            return Ok(());
+        }
+        self.declare(topic).await.map(drop)
+    }
+
+    /// Asks on the channel that is kept for questions. One that was answered with an error is closed by that.
+    pub(super) async fn ask<T>(&self, ask: impl AsyncFnOnce(&Channel) -> Result<T, Error>) -> Result<T, Error> {
+        let mut kept = self.declaring.lock().await;
+        let channel = match kept.take() {
+            Some(channel) if channel.status().connected() => channel,
+            _ => self.consuming.create_channel().await?,
+        };
+        let answer = ask(&channel).await?;
+        *kept = Some(channel);
+        Ok(answer)
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.is_cancelled()
+    }
+
+    /// Publishes, and waits for every confirm.
+    pub(super) async fn publish(&self, messages: Vec<Outgoing>) -> Result<(), QueueError> {
+        let mut blocked = self.blocked.subscribe();
+        if let Some(reason) = &*blocked.borrow() {
+            return Err(QueueError::Blocked(reason.clone()));
+        }
+        let (answer, answered) = oneshot::channel();
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.publishers.len();
+        let confirmed = async {
+            self.publishers[turn].send(Job { messages, answer }).await.map_err(|_| gone())?;
+            answered.await.unwrap_or_else(|_| Err(gone()))
+        };
+        let refused = async {
+            // Fails when the link is gone, and then so do the confirms.
+            let _ = blocked.wait_for(Option::is_some).await;
+            tokio::time::sleep(BLOCKED).await;
+        };
+        tokio::select! {
+            confirmed = confirmed => confirmed,
+            () = refused => Err(QueueError::Unknown("RabbitMQ stopped taking messages before it confirmed this".to_owned())),
+            () = tokio::time::sleep(CONFIRM) => Err(QueueError::Unknown(format!("RabbitMQ did not confirm it within {CONFIRM:?}"))),
+        }
+    }
+
+    /// Waits until the broker takes messages; `false` when the link is lost first.
+    pub(super) async fn takes_messages(&self) -> bool {
+        let mut blocked = self.blocked.subscribe();
+        tokio::select! {
+            () = self.lost.cancelled() => false,
+            waited = blocked.wait_for(Option::is_none) => waited.is_ok(),
+        }
+    }
+
+    /// Closes both connections.
+    pub(super) async fn close(&self) {
+        for connection in [&self.consuming, &self.publishing] {
+            if let Ok(Err(error)) = timeout(CLOSE, connection.close(200, "leadrelay stops".into())).await {
+                tracing::debug!(reason = %fault::short(&error), "a connection to RabbitMQ was gone before it was closed");
+            }
+        }
+        self.lost.cancel();
+    }
+}
+
+fn gone() -> QueueError {
+    QueueError::Unknown("the connection to RabbitMQ was lost before it confirmed this".to_owned())
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").field("lost", &self.is_lost()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,98 @@
+//! One confirm channel and the one task that publishes on it.
+//!
+//! Invariant: nobody else publishes on the channel. lapin numbers a message and hands it to the socket under two locks, so two
+//! threads on one channel could be told each other's confirms. A job is done when every one of its messages is confirmed by
+//! itself; anything but a plain confirm is a failure.
+
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
+use lapin::options::BasicPublishOptions;
+use lapin::types::ShortString;
+use lapin::{BasicProperties, Channel, Confirmation};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::fault;
+use crate::queue::QueueError;
+
+/// Jobs that may wait for the task; more wait at their callers.
+pub(super) const JOBS_WAITING: usize = 256;
+/// Messages on their way at once.
+const WINDOW: usize = 2048;
+/// Jobs begun before the confirms are looked at again.
+const AT_ONCE: usize = 64;
+
+/// A message as it goes out.
+pub(super) struct Outgoing {
+    pub(super) exchange: ShortString,
+    pub(super) key: ShortString,
+    pub(super) body: Bytes,
+    pub(super) properties: BasicProperties,
+}
+
+/// Messages that are published together, and who waits for their confirms.
+pub(super) struct Job {
+    pub(super) messages: Vec<Outgoing>,
+    pub(super) answer: oneshot::Sender<Result<(), QueueError>>,
+}
+
+/// Publishes until the link is lost. Whoever still waits then learns that nothing is known.
+pub(super) async fn run(channel: Channel, mut jobs: mpsc::Receiver<Job>, lost: CancellationToken) {
+    let mut underway = FuturesUnordered::new();
+    let mut in_flight = 0;
+    let mut begun = Vec::with_capacity(AT_ONCE);
+    loop {
+        tokio::select! {
+            biased;
+            () = lost.cancelled() => return,
+            Some(done) = underway.next() => in_flight -= done,
+            taken = jobs.recv_many(&mut begun, AT_ONCE), if in_flight < WINDOW => {
+                if taken == 0 {
+                    break;
+                }
+                for job in begun.drain(..) {
+                    in_flight += job.messages.len();
+                    underway.push(publish(channel.clone(), job));
+                }
+            }
+        }
+    }
+    while underway.next().await.is_some() {}
+}
+
+async fn publish(channel: Channel, job: Job) -> usize {
+    let count = job.messages.len();
+    // The first poll numbers each message and hands it over without waiting in between, in this one task.
+    let confirms = join_all(job.messages.iter().map(|message| confirmed(&channel, message))).await;
+    let answer = match confirms.into_iter().find_map(Result::err) {
+        None => Ok(()),
+        // Others of them may be stored.
+        Some(QueueError::Blocked(reason)) if count > 1 => Err(QueueError::Unknown(reason)),
+        Some(error) => Err(error),
+    };
+    // Fails when nobody waits any more.
+    let _ = job.answer.send(answer);
+    count
+}
+
+async fn confirmed(channel: &Channel, message: &Outgoing) -> Result<(), QueueError> {
+    let Outgoing { exchange, key, body, properties } = message;
+    let options = BasicPublishOptions::default();
+    let sent = channel.basic_publish(exchange.clone(), key.clone(), options, body, properties.clone()).await;
+    let confirm = match sent {
+        Ok(confirm) => confirm.await,
+        Err(error) => Err(error),
+    };
+    match confirm {
+        Ok(Confirmation::Ack(None)) => Ok(()),
+        Ok(Confirmation::Nack(_)) => Err(QueueError::Blocked(
+            "RabbitMQ refuses it: the queue is at its limit, or the broker is in trouble".to_owned(),
+        )),
+        Ok(Confirmation::Ack(Some(_)) | Confirmation::NotRequested) => {
+            Err(QueueError::Unknown("RabbitMQ did not confirm it".to_owned()))
+        }
+        Err(error) => Err(QueueError::Unknown(fault::short(&error))),
+    }
+}
