@@ -46,7 +46,7 @@ rust_stand_in() {
   toolchain=$(rustc --print sysroot)
   rm -rf "$dir" && mkdir -p "$dir/toolchain/lib/rustlib" "$dir/cargo"
   cp -a "$toolchain/bin" "$dir/toolchain/"
-  cp -a "$toolchain"/lib/*.so "$dir/toolchain/lib/"
+  cp -a "$toolchain"/lib/*.so* "$dir/toolchain/lib/"
   cp -a "$toolchain/lib/rustlib/$(rustc -vV | sed -n 's/^host: //p')" "$dir/toolchain/lib/rustlib/"
   # How cargo reaches the registry.
   local config="${CARGO_HOME:-$HOME/.cargo}/config.toml"
@@ -56,6 +56,7 @@ FROM $debian_image
 RUN apt-get update -q && apt-get install -qy --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 COPY toolchain /usr/local
 COPY cargo /usr/local/cargo
+RUN rustc --version
 ENV CARGO_HOME=/usr/local/cargo
 EOF
   docker build -t "$rust_image" $(build_proxies) "$dir" >"$work/rust.log" 2>&1 || { tail -n 20 "$work/rust.log" >&2; fail "no Rust"; }
