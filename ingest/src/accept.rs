@@ -1,7 +1,7 @@
 //! One request: identify, limit, read, judge, publish, answer.
 //!
-//! Invariant: a success is answered only after the queue has confirmed the one message that the request leads to. No URL, no
-//! token and no part of a body is logged.
+//! Invariant: a success is answered only after the one message that the request leads to is on disk, the queue's or the spool's.
+//! No URL, no token and no part of a body is logged.
 
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -76,7 +76,7 @@ async fn take(door: &Door, source: &Source, request: &HttpRequest, payload: &mut
         round: 0,
     };
     let message = door.leads.message(lead.id.uuid(), &lead);
-    door.queue.publish(vec![message]).await.map_err(Refusal::Unavailable)?;
+    door.outbox.send(message).await.map_err(Refusal::Unavailable)?;
     turn.stored(lead.id);
     Ok(stored(source, &lead))
 }
@@ -99,7 +99,7 @@ fn stored(source: &Source, lead: &Lead) -> Receipt {
 async fn resend(door: &Door, source: &Source, first: LeadId, at: Timestamp) -> Result<Receipt, Refusal> {
     let event = Event { at, fact: Fact::Duplicate { lead: first, source: source.name.clone() } };
     let message = door.events.message(event.id(), &event);
-    door.queue.publish(vec![message]).await.map_err(Refusal::Unavailable)?;
+    door.outbox.send(message).await.map_err(Refusal::Unavailable)?;
     metrics().duplicates.add(1, &[label("source", source.name.as_str())]);
     tracing::info!(lead.id = %first, source.name = %source.name, "duplicate: the same was sent before");
     Ok(Receipt { id: first, status: Status::Duplicate })

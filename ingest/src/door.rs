@@ -1,4 +1,4 @@
-//! What all requests share: the sources with their judges and limits, the live tokens, the recent bodies, the queue.
+//! What all requests share: the sources with their judges and limits, the live tokens, the recent bodies, the way out.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,10 +8,11 @@ use leadrelay_shared::config::{Mistake, OnInvalid};
 use leadrelay_shared::event::Event;
 use leadrelay_shared::judge::Judge;
 use leadrelay_shared::lead::{Format, Lead};
-use leadrelay_shared::queue::{Queue, Topic};
+use leadrelay_shared::queue::Topic;
 use leadrelay_shared::service::Ctx;
 
 use crate::limit::Limit;
+use crate::outbox::Outbox;
 use crate::recent::Recent;
 use crate::tokens::Tokens;
 
@@ -21,7 +22,7 @@ const RECENT_MAX: usize = 65_536;
 /// The public door.
 pub(crate) struct Door {
     pub(crate) clock: Clock,
-    pub(crate) queue: Queue,
+    pub(crate) outbox: Outbox,
     pub(crate) leads: Topic<Lead>,
     pub(crate) events: Topic<Event>,
     pub(crate) sources: BTreeMap<String, Source>,
@@ -44,7 +45,7 @@ pub(crate) struct Source {
 
 impl Door {
     /// Compiles every source's schema and hashes its tokens.
-    pub(crate) fn open(ctx: &Ctx) -> Result<Self, Mistake> {
+    pub(crate) fn open(ctx: &Ctx, outbox: Outbox) -> Result<Self, Mistake> {
         let config = ctx.config();
         let mut sources = BTreeMap::new();
         for (name, source) in &config.sources {
@@ -61,7 +62,7 @@ impl Door {
         }
         Ok(Self {
             clock: ctx.clock.clone(),
-            queue: ctx.queue.clone(),
+            outbox,
             leads: Topic::leads(),
             events: Topic::events(),
             sources,

@@ -2,7 +2,7 @@
 //!
 //! `POST /v1/leads/{source}/{token}`, or `POST /v1/leads/{source}` with the token as `Authorization: Bearer` or
 //! `X-Api-Key`. A request publishes exactly one message, so acceptance is all or nothing, and a success means that the
-//! queue has confirmed it. Marketplaces do not send again, so a body that is not a lead is kept too (quarantined) unless
+//! queue has confirmed it, or that it is in the spool because a broker is away. Marketplaces do not send again, so a body that is not a lead is kept too (quarantined) unless
 //! its source says `refuse`.
 //!
 //! Limits of the HTTP library that hold beside the configured ones: 96 headers and 128 KiB for a request's head (the
@@ -14,9 +14,11 @@ mod check;
 mod door;
 mod identify;
 mod limit;
+mod outbox;
 mod problem;
 mod recent;
 mod server;
+mod spool;
 mod tls;
 mod tokens;
 mod watch;

@@ -7,8 +7,10 @@ use actix_web::web::{self, Data};
 use actix_web::{App, HttpServer};
 use leadrelay_shared::config::{IngestConfig, Mistake};
 use leadrelay_shared::service::{Ctx, RunError, State};
+use tokio::task::JoinSet;
 
 use crate::door::Door;
+use crate::outbox::Outbox;
 use crate::tls::Certificate;
 use crate::{PART, accept, tls, watch};
 
@@ -16,10 +18,10 @@ use crate::{PART, accept, tls, watch};
 const WORKERS_MAX: usize = 4;
 
 /// Past the time that a body may take, so long may the queue take before a graceful stop ends.
-const PUBLISH_SECS: u64 = 5;
+const PUBLISH_SECS: u64 = 8;
 
 pub(crate) async fn serve(ctx: Ctx) -> Result<(), RunError> {
-    let door = Arc::new(Door::open(&ctx).map_err(told)?);
+    let door = Arc::new(Door::open(&ctx, Outbox::open(&ctx)?).map_err(told)?);
     let certificate = match &ctx.config().ingest.tls {
         Some(files) => Some(Arc::new(
             Certificate::load(&ctx.loaded.path(&files.cert), &ctx.loaded.path(&files.key)).map_err(told)?,
@@ -27,6 +29,8 @@ pub(crate) async fn serve(ctx: Ctx) -> Result<(), RunError> {
         None => None,
     };
     let mut server = bind(&ctx, &door, certificate.clone())?;
+    let mut forwarding = JoinSet::new();
+    door.outbox.forward(&mut forwarding);
     ctx.status.set(PART, State::Ready);
     tokio::select! {
         ended = &mut server => return Err(ended_by_itself(ended)),
@@ -39,6 +43,8 @@ pub(crate) async fn serve(ctx: Ctx) -> Result<(), RunError> {
         // Dropping the server closes every connection at once.
         () = ctx.stop.immediate() => {}
     }
+    door.outbox.finish(&ctx.stop).await;
+    forwarding.shutdown().await;
     Ok(())
 }
 

@@ -43,6 +43,12 @@ pub mod names {
     pub const DEPTH: &str = "leadrelay_queue_messages";
     /// Age of the oldest message in a topic, by `topic`.
     pub const OLDEST: &str = "leadrelay_queue_oldest_age";
+    /// Messages in ingest's spool, which wait there for the queue.
+    pub const SPOOLED: &str = "leadrelay_spool_messages";
+    /// Messages that went into the spool because the queue took none.
+    pub const SPOOL_STORED: &str = "leadrelay_spool_stored";
+    /// Messages that went from the spool into the queue.
+    pub const SPOOL_FORWARDED: &str = "leadrelay_spool_forwarded";
     /// 1 while a destination is paused, by `destination`.
     pub const PAUSED: &str = "leadrelay_destination_paused";
 }
@@ -65,6 +71,9 @@ pub struct Metrics {
     pub end_to_end: Histogram<f64>,
     pub depth: Gauge<u64>,
     pub oldest: Gauge<f64>,
+    pub spooled: Gauge<u64>,
+    pub spool_stored: Counter<u64>,
+    pub spool_forwarded: Counter<u64>,
     pub paused: Gauge<u64>,
 }
 
@@ -110,6 +119,9 @@ impl Metrics {
             end_to_end: seconds(names::END_TO_END),
             depth: meter.u64_gauge(names::DEPTH).build(),
             oldest: meter.f64_gauge(names::OLDEST).with_unit("s").build(),
+            spooled: meter.u64_gauge(names::SPOOLED).build(),
+            spool_stored: count(names::SPOOL_STORED),
+            spool_forwarded: count(names::SPOOL_FORWARDED),
             paused: meter.u64_gauge(names::PAUSED).build(),
             registry,
             _provider: provider,

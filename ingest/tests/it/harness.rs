@@ -39,6 +39,7 @@ pub(crate) struct Door {
     pub(crate) clock: Clock,
     pub(crate) queue: Queue,
     pub(crate) stop: Stop,
+    pub(crate) ctx: Ctx,
     pub(crate) client: reqwest::Client,
     pub(crate) dir: Arc<TempDir>,
     running: JoinHandle<Result<(), RunError>>,
@@ -71,24 +72,29 @@ impl Door {
     }
 
     pub(crate) async fn sized(dir: Arc<TempDir>, clock: Clock, text: &str, max_size: u64) -> Self {
-        log();
         let settings = Settings { dir: dir.path().join("queue"), max_size, min_free: 0 };
         let queue = Queue::embedded(settings, clock.clone()).expect("a queue");
+        let loaded = loaded(dir.path(), text);
+        Self::start(dir, clock, loaded, queue).await.expect("it listens")
+    }
+
+    /// Starts the service on a queue, and waits until it listens or ends.
+    pub(crate) async fn start(dir: Arc<TempDir>, clock: Clock, loaded: Loaded, queue: Queue) -> Result<Self, RunError> {
+        log();
         let ctx = Ctx {
-            loaded: Arc::new(loaded(dir.path(), text)),
+            loaded: Arc::new(loaded),
             clock: clock.clone(),
             queue: queue.clone(),
             stop: Stop::default(),
             status: Status::default(),
         };
-        let (status, stop) = (ctx.status.clone(), ctx.stop.clone());
-        let mut running = tokio::spawn(leadrelay_ingest::run(ctx));
+        let mut running = tokio::spawn(leadrelay_ingest::run(ctx.clone()));
         let address = tokio::select! {
-            address = status.address(leadrelay_ingest::PART) => address,
-            ended = &mut running => panic!("it ended: {ended:?}"),
+            address = ctx.status.address(leadrelay_ingest::PART) => address,
+            ended = &mut running => return Err(ended.expect("no panic").expect_err("it ended by itself")),
         };
-        status.ready(&[leadrelay_ingest::PART]).await;
-        Self { address, clock, queue, stop, client: client(None), dir, running }
+        ctx.status.ready(&[leadrelay_ingest::PART]).await;
+        Ok(Self { address, clock, queue, stop: ctx.stop.clone(), ctx, client: client(None), dir, running })
     }
 
     pub(crate) fn url(&self, source: &str, token: &str) -> String {

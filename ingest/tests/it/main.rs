@@ -8,5 +8,6 @@ mod limits;
 mod memory;
 mod refuse;
 mod secrets;
+mod spool;
 mod stop;
 mod tls;

@@ -109,7 +109,7 @@ pub enum LogFormat {
 pub struct QueueConfig {
     /// `embedded`: a file in `data_dir`, with nothing else to install.
     pub url: String,
-    /// The most the embedded queue may hold; beyond it ingest answers 503.
+    /// The most the embedded queue may hold, and ingest's spool where the queue is a broker; beyond it ingest answers 503.
     pub max_size: ByteSize,
     /// The room that must be left on the disk; below it ingest answers 503.
     pub min_free: ByteSize,
@@ -151,6 +151,9 @@ pub struct IngestConfig {
     /// Threads that serve HTTP; by default as many as there are cores, four at most.
     #[schemars(range(min = 1, max = 256))]
     pub workers: Option<usize>,
+    /// Whether leads are kept in `data_dir` while a broker is away, and so are accepted; else they are answered 503. Without
+    /// meaning for the embedded queue.
+    pub spool: bool,
 }
 
 impl Default for IngestConfig {
@@ -166,6 +169,7 @@ impl Default for IngestConfig {
             max_connections: 1024,
             rate_limit: 200,
             workers: None,
+            spool: true,
         }
     }
 }

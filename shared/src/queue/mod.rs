@@ -6,6 +6,7 @@
 //! message may come twice, a delay means "not before", and order is not promised.
 
 pub mod amqp;
+mod carry;
 pub mod embedded;
 mod topic;
 
@@ -16,6 +17,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
+pub use carry::{Carried, Carrier};
 pub use topic::{DecodeError, ENVELOPE_VERSION, Envelope, Message, Topic};
 
 use crate::clock::Clock;
@@ -115,7 +117,8 @@ impl Queue {
         }
     }
 
-    /// A source of claims on a topic. Several may be open on one topic; each message goes to one of them.
+    /// A source of claims on a topic. Several may be open on one topic; each message goes to one of them. Over a network some
+    /// come ahead, and wait with their consumer until it asks, [rests](Claims::rest) or is dropped.
     pub fn claims<T: DeserializeOwned>(&self, topic: &Topic<T>) -> Claims<T> {
         let source = match &self.engine {
             Engine::Embedded(engine) => Source::Embedded(engine.claims(topic.name())),

@@ -25,13 +25,20 @@ async fn healthz() -> HttpResponse {
 
 async fn readyz(ctx: Data<Ctx>) -> HttpResponse {
     let queue = ctx.queue.health().borrow().clone();
-    let ready = ctx.status.is_ready() && queue == Health::Ready && !ctx.stop.is_draining();
+    let spool = ctx.status.spool().await;
+    // Where there is a spool, leads are taken without the queue too.
+    let takes = queue == Health::Ready || spool.as_ref().is_some_and(|spool| spool.blocked.is_none());
+    let ready = ctx.status.is_ready() && takes && !ctx.stop.is_draining();
     let queue = match queue {
         Health::Ready => json!({"state": "ready"}),
         Health::Blocked(reason) => json!({"state": "blocked", "reason": reason}),
     };
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = json!({"ready": ready, "draining": ctx.stop.is_draining(), "queue": queue, "parts": ctx.status.parts()});
+    let mut body =
+        json!({"ready": ready, "draining": ctx.stop.is_draining(), "queue": queue, "parts": ctx.status.parts()});
+    if let Some(spool) = spool {
+        body["spool"] = json!(spool);
+    }
     HttpResponse::build(status).json(body)
 }
 
@@ -44,6 +51,9 @@ async fn render(ctx: Data<Ctx>) -> HttpResponse {
             }
             metrics().oldest.record(topic.oldest_age.unwrap_or_default().as_secs_f64(), &[name]);
         }
+    }
+    if let Some(spool) = ctx.status.spool().await {
+        metrics().spooled.record(spool.waiting, &[]);
     }
     HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(metrics().render())
 }

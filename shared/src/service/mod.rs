@@ -10,7 +10,7 @@ mod stop;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-pub use status::{LEDGER, State, Status};
+pub use status::{LEDGER, SpoolStatus, State, Status};
 pub use stop::Stop;
 
 use crate::clock::Clock;

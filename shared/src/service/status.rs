@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::queue::{Health, Queue, TopicStats};
+
 /// How one part of a process is.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(tag = "state", content = "reason", rename_all = "snake_case")]
@@ -29,6 +31,17 @@ pub struct Status(Arc<Inner>);
 struct Inner {
     parts: watch::Sender<BTreeMap<String, State>>,
     addresses: watch::Sender<BTreeMap<String, SocketAddr>>,
+    spool: watch::Sender<Option<Result<Queue, String>>>,
+}
+
+/// How the spool is, which is what keeps leads on this machine's disk while the queue takes none.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct SpoolStatus {
+    /// The messages that wait in it for the queue.
+    pub waiting: u64,
+    /// Why it takes nothing; absent while it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blocked: Option<String>,
 }
 
 impl Status {
@@ -53,6 +66,29 @@ impl Status {
         let all = |now: &BTreeMap<String, State>| parts.iter().all(|p| now.get(*p).is_some_and(|s| is_enough(p, s)));
         // Fails only when the sender is gone, and `self` holds it.
         let _ = self.0.parts.subscribe().wait_for(all).await;
+    }
+
+    /// Says that there is a spool, or why there is none although there should be one.
+    pub fn set_spool(&self, spool: Result<Queue, String>) {
+        self.0.spool.send_replace(Some(spool));
+    }
+
+    /// How the spool is; `None` where there is none by intention.
+    pub async fn spool(&self) -> Option<SpoolStatus> {
+        let spool = self.0.spool.borrow().clone()?;
+        let spool = match spool {
+            Ok(spool) => spool,
+            Err(reason) => return Some(SpoolStatus { waiting: 0, blocked: Some(reason) }),
+        };
+        let blocked = match &*spool.health().borrow() {
+            Health::Ready => None,
+            Health::Blocked(reason) => Some(reason.clone()),
+        };
+        Some(match spool.stats().await {
+            Ok(topics) => SpoolStatus { waiting: topics.iter().map(TopicStats::total).sum(), blocked },
+            // It is being closed.
+            Err(error) => SpoolStatus { waiting: 0, blocked: Some(error.to_string()) },
+        })
     }
 
     /// Says where `part` listens: with port 0 in the configuration nobody else knows.
