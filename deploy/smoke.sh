@@ -10,11 +10,13 @@ cd "$(dirname "$0")/.."
 LEADS=500
 work="${SMOKE_DIR:-$(mktemp -d /tmp/leadrelay-smoke.XXXXXX)}"
 mkdir -p "$work"
-engine= made_bridge= sender= compose=() made_images=() phases=() phase_name= phase_began=0
+engine='' made_bridge='' sender='' phase_name='' phase_began=0
+compose=() proxies=() made_images=() phases=()
 
 note() { echo "smoke: $*"; }
 fail() { echo "smoke: FAILED: $*" >&2; exit 1; }
 
+# shellcheck source-path=SCRIPTDIR/..
 . deploy/smoke/engine.sh
 . deploy/smoke/stand-ins.sh
 . deploy/smoke/leads.sh
@@ -50,7 +52,8 @@ clean_up() {
     [ $code -eq 0 ] || tell_what_is_wrong
     relay --profile cli down -v --remove-orphans -t 20 >"$work/down.log" 2>&1 || { note "not all is down:"; tail -n 5 "$work/down.log"; }
     if [ -z "${SMOKE_DIR:-}" ] && [ -z "$engine" ]; then
-      docker image rm $(docker image ls -q 'leadrelay*:smoke' | sort -u) "${made_images[@]}" >/dev/null || note "some images are left"
+      mapfile -t -O "${#made_images[@]}" made_images < <(docker image ls --format '{{.Repository}}:{{.Tag}}' 'leadrelay*:smoke')
+      docker image rm "${made_images[@]}" >/dev/null || note "some images are left"
     fi
   fi
   stop_engine
@@ -69,7 +72,7 @@ tell_what_is_wrong() {
 
 build() {
   # Sources change often and base images seldom: the builder keeps the dependencies apart.
-  relay --profile cli build $(build_proxies) >"$work/build.log" 2>&1 || { tail -n 40 "$work/build.log" >&2; fail "the images do not build"; }
+  relay --profile cli build "${proxies[@]}" >"$work/build.log" 2>&1 || { tail -n 40 "$work/build.log" >&2; fail "the images do not build"; }
   docker image ls --format '{{.Repository}} {{.Size}}' | grep '^leadrelay' | sort | while read -r name size; do note "  $name $size"; done
 }
 
@@ -99,7 +102,8 @@ one_lead_into_the_inbox
 phase "$LEADS leads while things break"
 relay up -d >"$work/up-demo.log" 2>&1 || { tail -n 20 "$work/up-demo.log" >&2; fail "the demo does not come up"; }
 await 60 "the receiver is healthy" healthy receiver
-post_leads "$(source_url demo)" &
+url=$(source_url demo)
+post_leads "$url" &
 sender=$!
 await 120 "a fifth is posted" posted $((LEADS / 5))
 note "scaling connector-webhook to 3"
@@ -114,13 +118,14 @@ note "restarting the broker"
 relay restart -t 60 rabbitmq >>"$work/restart.log" 2>&1
 await 300 "every lead is posted" posted "$LEADS"
 wait "$sender"
-sender=
+sender=''
 all_accepted
 
 phase "counting"
 await 180 "$LEADS leads at the receiver" arrived "$LEADS"
 each_once
 await 60 "the ledger knows all of them" recorded
+no_token_in_the_logs "$url"
 docker stats --no-stream --format '{{.Name}} {{.MemUsage}}' | sort | while read -r line; do note "  $line"; done
 
 phase ""

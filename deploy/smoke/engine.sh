@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154
 # The Docker engine of the smoke test: the one that runs, or one of our own with everything it keeps below $work.
 # Sourced by smoke.sh; what it starts, stop_engine stops, by its id.
 
@@ -31,6 +32,10 @@ choose_client() {
     export DOCKER_BUILDKIT=0
   fi
   export COMPOSE_DOCKER_CLI_BUILD=1
+  local name
+  for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
+    [ -z "${!name:-}" ] || proxies+=(--build-arg "$name")
+  done
   if docker compose version >/dev/null 2>&1; then compose=(docker compose); else compose=(docker-compose); fi
   note "docker $version, BuildKit $DOCKER_BUILDKIT, ${compose[*]} $("${compose[@]}" version --short)"
 }
@@ -63,7 +68,7 @@ stop_engine() {
   [ -n "$engine" ] || return 0
   kill "$engine" 2>/dev/null || true
   wait "$engine" || true
-  engine=
+  engine=''
   # The bridge outlives the engine that made it.
   if [ -n "$made_bridge" ] && command -v ip >/dev/null; then ip link delete docker0 || true; fi
 }

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154
 # The leads of the smoke test: posting them, and counting what became of them. Sourced by smoke.sh.
 
 # Where the world posts leads of a source, as the command line tells it.
@@ -36,8 +37,9 @@ all_accepted() {
 }
 
 one_lead_into_the_inbox() {
-  local status
-  status=$(post "$(source_url marketplace)" 0)
+  local url status
+  url=$(source_url marketplace)
+  status=$(post "$url" 0)
   [ "$status" = 202 ] || fail "a lead is answered $status"
   await 30 "a lead is in the inbox" in_the_inbox
 }
@@ -69,4 +71,23 @@ each_once() {
   [ "$(figure leads_twice)" = 0 ] || fail "$(figure leads_twice) leads came under two ids"
   [ "$(figure changed)" = 0 ] || fail "$(figure changed) leads came again as something else"
   [ "$(figure refused)" = 0 ] || fail "$(figure refused) requests were not signed"
+}
+
+# Whether the ledger tells of every lead that it was delivered.
+recorded() {
+  local count=0 cursor='' page
+  while page=$(cli --json leads list --source demo --state delivered --limit 200 ${cursor:+--cursor "$cursor"}); do
+    count=$((count + $(grep -c '"email":' <<<"$page" || true)))
+    cursor=$(sed -n 's/^  "next": "\(.*\)"$/\1/p' <<<"$page")
+    [ -n "$cursor" ] || break
+  done
+  [ "$count" = "$LEADS" ]
+}
+
+# The token of a source is in every URL that is posted to, and nowhere else.
+no_token_in_the_logs() {
+  local token=${1##*/}
+  [ "${#token}" -ge 16 ] || fail "that is no URL of a source"
+  relay logs --no-color >"$work/services.log" 2>&1
+  if grep -qF "$token" "$work/services.log"; then fail "the logs show a source's token"; fi
 }

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154
 # Stand-ins for the base images, where they cannot be pulled: Debian by debootstrap, Rust from the toolchain that this machine
 # builds with, RabbitMQ from Debian's package. Sourced by smoke.sh.
 #
@@ -59,7 +60,7 @@ COPY cargo /usr/local/cargo
 RUN rustc --version
 ENV CARGO_HOME=/usr/local/cargo
 EOF
-  docker build -t "$rust_image" $(build_proxies) "$dir" >"$work/rust.log" 2>&1 || { tail -n 20 "$work/rust.log" >&2; fail "no Rust"; }
+  docker build -t "$rust_image" "${proxies[@]}" "$dir" >"$work/rust.log" 2>&1 || { tail -n 20 "$work/rust.log" >&2; fail "no Rust"; }
   rm -rf "$dir"
   made_images+=("$rust_image")
 }
@@ -83,14 +84,6 @@ VOLUME /var/lib/rabbitmq
 EXPOSE 5672
 CMD ["rabbitmq-server"]
 EOF
-  docker build -t "$broker_image" $(build_proxies) "$dir" >"$work/broker.log" 2>&1 || { tail -n 20 "$work/broker.log" >&2; fail "no RabbitMQ"; }
+  docker build -t "$broker_image" "${proxies[@]}" "$dir" >"$work/broker.log" 2>&1 || { tail -n 20 "$work/broker.log" >&2; fail "no RabbitMQ"; }
   made_images+=("$broker_image")
-}
-
-# Proxies of the environment, as arguments of a build.
-build_proxies() {
-  local name
-  for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
-    [ -z "${!name:-}" ] || printf -- '--build-arg %s ' "$name"
-  done
 }
