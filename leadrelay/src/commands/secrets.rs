@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args as ClapArgs;
+use leadrelay_shared::secrets::{new_token, rewrite, write_private};
 use toml::{Table, Value};
 
 use crate::cli::{Call, Done, Failure};
-use crate::secrets::{new_token, rewrite, write_private};
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {

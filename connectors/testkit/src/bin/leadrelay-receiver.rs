@@ -4,10 +4,11 @@
 //! `--healthcheck` asks the one that runs already, for containers without a shell.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use leadrelay_shared::service::reachable;
 use leadrelay_testkit::{Receiver, Server, Tally};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -61,12 +62,7 @@ fn secret() -> Result<String, String> {
 }
 
 fn healthcheck(address: SocketAddr) -> io::Result<()> {
-    let here = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    let mut stream = TcpStream::connect_timeout(&SocketAddr::new(here, address.port()), PATIENCE)?;
+    let mut stream = TcpStream::connect_timeout(&reachable(address), PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
     let mut status = [0; 12];
