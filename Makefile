@@ -19,6 +19,7 @@ lint: needs
 # Figures, as ratios against the raw limit in the same run.
 bench: needs
 	cargo bench --locked -p leadrelay-shared --bench queue
+	cargo build --release --locked --workspace --bins
 	cargo bench --locked -p leadrelay --bench figures
 
 # Kills the process at random moments, 100 rounds of 2,000 leads where `test` has 20. Prints its seed; CHAOS_SEED=n repeats one.
