@@ -4,6 +4,7 @@
 //! world, not on which calls were made. A [`Plan`] breaks the face on purpose, before or after the effect, because a lost
 //! answer is where duplicates are born.
 
+pub mod broker;
 pub mod conformance;
 mod fault;
 mod folder;
@@ -12,9 +13,11 @@ mod receiver;
 pub mod samples;
 mod server;
 mod socket;
+mod tally;
 
 pub use fault::{Fault, How, Plan};
 pub use folder::Folder;
 pub use partner::Partner;
 pub use receiver::{Receiver, Record};
 pub use server::{Server, Simulated};
+pub use tally::Tally;
