@@ -1,6 +1,7 @@
 //! The public door over real HTTP, on the embedded queue.
 
 mod accept;
+mod broker;
 mod check;
 mod harness;
 mod limits;
