@@ -1,7 +1,7 @@
 # Each target is one command; continuous integration calls the same ones.
 .PHONY: test lint bench chaos needs
 
-# Everything that the tests talk to is installed by this; today a C compiler for SQLite.
+# Everything that the tests talk to is installed by this: a C compiler for SQLite, and RabbitMQ.
 needs:
 	@.ci/needs
 

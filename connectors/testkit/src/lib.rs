@@ -4,6 +4,7 @@
 //! world, not on which calls were made. A [`Plan`] breaks the face on purpose, before or after the effect, because a lost
 //! answer is where duplicates are born.
 
+pub mod broker;
 pub mod conformance;
 mod fault;
 mod folder;

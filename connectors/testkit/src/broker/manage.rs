@@ -1,0 +1,89 @@
+//! What an operator can do to a node.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+use std::sync::atomic::Ordering;
+
+use base64::Engine as _;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::Broker;
+
+impl Broker {
+    /// A new virtual host.
+    pub async fn vhost(&self) -> String {
+        let name = format!("v{}", self.vhosts.fetch_add(1, Ordering::Relaxed));
+        self.api("PUT", &format!("/api/vhosts/{name}"), None).await;
+        name
+    }
+
+    /// How a virtual host is reached.
+    pub fn url(&self, vhost: &str) -> String {
+        let vhost = if vhost == "/" { "%2f" } else { vhost };
+        format!("amqp://guest:guest@127.0.0.1:{}/{vhost}", self.port())
+    }
+
+    /// Asks the management API.
+    ///
+    /// # Panics
+    /// When it does not answer with a success.
+    pub async fn api(&self, method: &str, path: &str, body: Option<Value>) -> Value {
+        let body = body.map(|b| b.to_string()).unwrap_or_default();
+        let who = base64::engine::general_purpose::STANDARD.encode("guest:guest");
+        let request = format!(
+            "{method} {path} HTTP/1.0\r\nhost: localhost\r\nauthorization: Basic {who}\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut stream = TcpStream::connect(("127.0.0.1", self.ports.management)).await.expect("the management API");
+        stream.write_all(request.as_bytes()).await.expect("asked");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("answered");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("an answer");
+        let status = head.split(' ').nth(1).unwrap_or_default();
+        assert!(status.starts_with('2'), "{method} {path}: {answer}");
+        serde_json::from_str(body).unwrap_or_default()
+    }
+
+    /// Runs `rabbitmqctl`, and answers what it printed.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn ctl(&self, arguments: &[&str]) -> String {
+        let done = Command::new("/usr/lib/rabbitmq/bin/rabbitmqctl")
+            .args(["-q", "-n", &self.name()])
+            .args(arguments)
+            .envs(self.environment())
+            .output()
+            .expect("rabbitmqctl runs");
+        let said = String::from_utf8_lossy(&done.stdout).into_owned();
+        assert!(done.status.success(), "rabbitmqctl {arguments:?}: {said}{}", String::from_utf8_lossy(&done.stderr));
+        said
+    }
+
+    /// How many messages each queue of a virtual host holds, claimed or not; the empty ones are left out.
+    pub fn messages(&self, vhost: &str) -> BTreeMap<String, u64> {
+        let listed = self.ctl(&["list_queues", "-p", vhost, "name", "messages", "--formatter", "json"]);
+        let queues: Vec<Value> = serde_json::from_str(&listed).expect("JSON");
+        let of = |q: &Value| (q["name"].as_str().unwrap_or_default().to_owned(), q["messages"].as_u64().unwrap_or(0));
+        queues.iter().map(of).filter(|(_, messages)| *messages > 0).collect()
+    }
+
+    /// Sets a policy, and waits until the queues follow it.
+    pub async fn policy(&self, vhost: &str, name: &str, pattern: &str, definition: Value) {
+        let policy = json!({"pattern": pattern, "definition": definition, "apply-to": "queues"});
+        self.api("PUT", &format!("/api/policies/{vhost}/{name}"), Some(policy)).await;
+    }
+
+    /// Has it take no messages because its memory is full, or ends that.
+    pub async fn memory_alarm(&self, on: bool) {
+        self.ctl(&["set_vm_memory_high_watermark", if on { "0.000001" } else { "0.6" }]);
+    }
+
+    /// Has it take no messages because its disk is full, or ends that.
+    pub async fn disk_alarm(&self, on: bool) {
+        self.ctl(&["set_disk_free_limit", if on { "900TB" } else { "1MB" }]);
+    }
+}

@@ -1,0 +1,119 @@
+//! A wire between a client and a server that can be cut, frozen, or hold the server's answers back.
+//!
+//! Invariant: bytes are passed on unchanged and in order, or their connection is reset.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
+
+/// What the wire lets through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mood {
+    Sound,
+    /// Connections are reset, and so are new ones.
+    Cut,
+    /// Connections stay, and nothing moves.
+    Frozen,
+    /// What the server says is held back.
+    Held,
+}
+
+/// A wire to a server. Dropping it cuts it.
+pub struct Wire {
+    address: SocketAddr,
+    mood: Arc<watch::Sender<Mood>>,
+    _listening: AbortOnDropHandle<()>,
+}
+
+impl Wire {
+    /// A wire to `server`.
+    pub async fn to(server: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let mood = Arc::new(watch::Sender::new(Mood::Sound));
+        let listening = tokio::spawn(listen(listener, server, mood.clone()));
+        Self { address, mood, _listening: AbortOnDropHandle::new(listening) }
+    }
+
+    /// Where clients connect.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Resets every connection, and new ones until it is mended.
+    pub fn cut(&self) {
+        self.mood.send_replace(Mood::Cut);
+    }
+
+    /// Half open: connections stay, and nothing moves in either direction.
+    pub fn freeze(&self) {
+        self.mood.send_replace(Mood::Frozen);
+    }
+
+    /// Holds back what the server says; what the client says still arrives.
+    pub fn hold_answers(&self) {
+        self.mood.send_replace(Mood::Held);
+    }
+
+    /// Lets everything through again.
+    pub fn mend(&self) {
+        self.mood.send_replace(Mood::Sound);
+    }
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wire")
+            .field("address", &self.address)
+            .field("mood", &*self.mood.borrow())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.cut();
+    }
+}
+
+async fn listen(listener: TcpListener, server: SocketAddr, mood: Arc<watch::Sender<Mood>>) {
+    while let Ok((client, _)) = listener.accept().await {
+        tokio::spawn(carry(client, server, mood.subscribe()));
+    }
+}
+
+async fn carry(client: TcpStream, server: SocketAddr, mut mood: watch::Receiver<Mood>) {
+    // Closing with this sends a reset, as a machine that lost its state does.
+    let _ = client.set_zero_linger();
+    if *mood.borrow() == Mood::Cut {
+        return;
+    }
+    let Ok(server) = TcpStream::connect(server).await else { return };
+    let _ = server.set_zero_linger();
+    let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+    let asks = pass(from_client, to_server, mood.clone(), &[Mood::Frozen]);
+    let answers = pass(from_server, to_client, mood.clone(), &[Mood::Frozen, Mood::Held]);
+    tokio::select! {
+        // Fails when the wire is dropped.
+        _ = mood.wait_for(|mood| *mood == Mood::Cut) => {}
+        () = asks => {}
+        () = answers => {}
+    }
+}
+
+/// Passes bytes on, except in these moods.
+async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut mood: watch::Receiver<Mood>, not_in: &[Mood]) {
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        let Ok(read @ 1..) = from.read(&mut buffer).await else { return };
+        if mood.wait_for(|mood| !not_in.contains(mood)).await.is_err() || to.write_all(&buffer[..read]).await.is_err() {
+            return;
+        }
+    }
+}
