@@ -22,12 +22,14 @@ pub(super) fn of_node(node: &Node, error: &Error) -> String {
             "RabbitMQ at {host}:{port} does not let user {user} into virtual host {vhost} ({error}); \
              make it with `rabbitmqctl add_vhost`, or name another in queue.url"
         ),
-        Some(PRECONDITION_FAILED) => format!(
+        Some(PRECONDITION_FAILED) if error.to_string().contains("inequivalent") => format!(
             "RabbitMQ at {host}:{port} has something of ours with other arguments ({error}); \
              drain it and delete it, and leadrelay makes it as it must be"
         ),
-        Some(NOT_IMPLEMENTED) => format!(
-            "RabbitMQ at {host}:{port} cannot do what leadrelay needs ({error}); it must be 3.10 or later, with quorum queues"
+        // So it answers an argument or a type of queue that it does not know.
+        Some(PRECONDITION_FAILED | NOT_IMPLEMENTED) => format!(
+            "RabbitMQ at {host}:{port} cannot do what leadrelay needs ({error}); it must be 3.10 or later, with the feature \
+             flags quorum_queue and stream_queue: `rabbitmqctl enable_feature_flag all`"
         ),
         _ => format!("RabbitMQ at {host}:{port} cannot be reached: {}", short(error)),
     }

@@ -11,6 +11,7 @@ mod connect;
 mod consumer;
 mod control;
 mod delay;
+mod examine;
 mod fault;
 mod headers;
 mod held;
@@ -33,6 +34,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 pub(super) use self::claims::{Claims, Handle, settle};
+pub use self::examine::{Examined, examine};
 use self::held::{Holdings, Return};
 use self::link::Link;
 use self::publisher::Outgoing;

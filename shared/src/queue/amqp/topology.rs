@@ -15,7 +15,7 @@
 
 use std::time::Duration;
 
-use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 use lapin::{Channel, ExchangeKind};
 
@@ -80,6 +80,15 @@ pub(super) async fn declare_topic(channel: &Channel, topic: &str) -> lapin::Resu
         bind(channel, &name, &topics_exchange(), topic).await?;
     }
     Ok(ready)
+}
+
+/// Declares a stream and deletes it again. Dead-lettering is at-least-once only where the broker has its feature flag for
+/// streams on, and else at-most-once without a word but a line in its log; AMQP does not tell flags in another way.
+pub(super) async fn probe_streams(channel: &Channel, name: &str) -> lapin::Result<()> {
+    let name = format!("{PREFIX}.probe.{name}");
+    let arguments = table(&[("x-queue-type", text("stream"))]);
+    declare_queue(channel, &name, arguments).await?;
+    channel.queue_delete(name.into(), QueueDeleteOptions::default()).await.map(drop)
 }
 
 /// How many messages wait in a step.

@@ -1,0 +1,43 @@
+//! Whether a broker is what leadrelay needs: asked of every node, before anything depends on it.
+//!
+//! Declaring what must stand finds a topology that differs, a broker that is too old, and a permission that is missing:
+//! declaring asks for `configure`, binding for `write` and `read`. Nothing is published.
+
+use lapin::Error;
+
+use super::connect::connect;
+use super::settings::{Node, Settings};
+use super::{fault, origin, topology};
+
+/// What one node answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Examined {
+    /// The node, as `host:port`.
+    pub node: String,
+    /// What is wrong with it, with the remedy; `None` when it is as it must be.
+    pub fault: Option<String>,
+}
+
+/// Asks every node, one after the other.
+pub async fn examine(settings: &Settings) -> Vec<Examined> {
+    let mut examined = Vec::with_capacity(settings.nodes.len());
+    for node in &settings.nodes {
+        let asked = ask(settings, node).await;
+        examined.push(Examined {
+            node: format!("{}:{}", node.host, node.port),
+            fault: asked.err().map(|error| fault::of_node(node, &error)),
+        });
+    }
+    examined
+}
+
+async fn ask(settings: &Settings, node: &Node) -> Result<(), Error> {
+    let connection = connect(settings, node, "examines").await?;
+    let channel = connection.create_channel().await?;
+    topology::declare_base(&channel, &settings.delay_tiers).await?;
+    for topic in &settings.topics {
+        topology::declare_topic(&channel, topic).await?;
+    }
+    topology::probe_streams(&channel, &origin().simple().to_string()).await?;
+    connection.close(200, "leadrelay has looked".into()).await
+}
