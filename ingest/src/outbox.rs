@@ -29,7 +29,7 @@ pub(crate) struct Outbox {
 impl Outbox {
     /// Opens the spool where there is to be one, and where an earlier run has left one.
     pub(crate) fn open(ctx: &Ctx) -> Result<Self, RunError> {
-        let is_broker = ctx.config().queue.url != "embedded";
+        let is_broker = !ctx.config().queue.url.is_embedded();
         let wait = is_broker.then_some(CONFIRM_WAIT);
         let road = Road { queue: ctx.queue.clone(), clock: ctx.clock.clone(), wait };
         let spool = Spool::open(ctx, road.clone(), is_broker && ctx.config().ingest.spool)?;

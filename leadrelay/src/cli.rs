@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use leadrelay_shared::config::ConfigError;
-use leadrelay_shared::service::RunError;
+use leadrelay_shared::service::{RunError, Stopped};
 
 use crate::commands::{check, completions, destinations, leads, parked, replay, schema, send, source, try_lead, up};
 use crate::output::{Output, say};
@@ -84,6 +84,12 @@ impl From<ConfigError> for Failure {
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         Self::Failed(error.to_string())
+    }
+}
+
+impl From<Stopped> for Failure {
+    fn from(Stopped(code): Stopped) -> Self {
+        Self::Exit(code)
     }
 }
 

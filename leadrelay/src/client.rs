@@ -1,6 +1,6 @@
 //! The admin API of the running relay, as commands use it.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
@@ -9,6 +9,7 @@ use leadrelay_shared::config::Loaded;
 use leadrelay_shared::error::{DeliveryError, ErrorKind};
 use leadrelay_shared::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use leadrelay_shared::http::{Answer, Client, Method, Settings, Url};
+use leadrelay_shared::service::reachable;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -60,16 +61,6 @@ impl Remote {
 pub(crate) fn client() -> Result<Client, Failure> {
     let settings = Settings { timeout: Duration::from_secs(30), allow_private_addresses: true };
     Client::new(settings).map_err(Failure::Failed)
-}
-
-/// Where a listener can be reached from here: one that listens on every address, at the loopback one.
-pub(crate) fn reachable(listen: SocketAddr) -> SocketAddr {
-    let ip = match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, listen.port())
 }
 
 fn url_of(address: SocketAddr) -> Url {
@@ -277,14 +268,6 @@ fn only(beginning: &str, what: &str, ids: impl Iterator<Item = String>) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_listener_on_every_address_is_reached_at_the_loopback_one() {
-        let told = |text: &str| reachable(text.parse().expect("an address")).to_string();
-        assert_eq!(told("0.0.0.0:81"), "127.0.0.1:81");
-        assert_eq!(told("[::]:81"), "[::1]:81");
-        assert_eq!(told("10.0.0.5:81"), "10.0.0.5:81");
-    }
 
     #[test]
     fn the_beginning_of_an_id_must_be_of_one_alone() {

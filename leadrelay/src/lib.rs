@@ -8,7 +8,6 @@ mod commands;
 mod output;
 mod place;
 mod sample;
-mod secrets;
 mod template;
 
 pub mod cli;

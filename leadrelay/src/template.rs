@@ -3,8 +3,9 @@
 use std::io;
 use std::path::Path;
 
+use leadrelay_shared::secrets;
+
 use crate::place::Place;
-use crate::secrets;
 
 /// Our own text, commented for a person who sees it for the first time.
 pub(crate) const TEXT: &str = include_str!("leadrelay.template.toml");

@@ -13,6 +13,7 @@ pub mod error;
 pub mod event;
 pub mod fields;
 pub mod retry;
+pub mod secrets;
 
 pub mod config;
 pub mod connector;

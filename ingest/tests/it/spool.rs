@@ -55,7 +55,7 @@ fn id(n: u128) -> uuid::Uuid {
 /// A door whose queue is configured to be a broker, and on real time.
 async fn door(dir: &Arc<TempDir>, queue: Queue, text: &str) -> Result<Door, RunError> {
     let mut loaded = loaded(dir.path(), &format!("rate_limit = 100000\n{text}"));
-    loaded.config.queue.url = BROKER.to_owned();
+    loaded.config.queue.url = BROKER.into();
     Door::start(dir.clone(), Clock::real(), loaded, queue).await
 }
 
@@ -221,7 +221,7 @@ async fn a_spool_that_cannot_be_opened_is_tried_again() {
     std::fs::write(&data, "a file where a directory is needed").expect("written");
     let clock = manual();
     let mut loaded = loaded(dir.path(), SOURCES);
-    loaded.config.queue.url = BROKER.to_owned();
+    loaded.config.queue.url = BROKER.into();
     let door = Door::start(dir.clone(), clock.clone(), loaded, queue).await.expect("it starts");
     post(&door, 1).await.problem(503);
     std::fs::remove_file(&data).expect("removed");

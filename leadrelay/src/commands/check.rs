@@ -3,7 +3,7 @@
 use clap::Args as ClapArgs;
 use leadrelay_router::Rules;
 use leadrelay_shared::clock::Clock;
-use leadrelay_shared::config::{Loaded, Mistake, Reading};
+use leadrelay_shared::config::{Loaded, Reading};
 use serde_json::json;
 
 use crate::cli::{Call, Done, Failure};
@@ -55,12 +55,8 @@ pub(crate) fn judged(call: &Call) -> Reading {
     reading.add(leadrelay_ingest::check(&loaded));
     reading.add(Rules::compile(&loaded.config).err().into_iter().flatten());
     for (name, destination) in &loaded.config.destinations {
-        // A connector can only say in other words what the schema has told of its settings already.
-        let key = format!("destinations.{name}");
-        let told = |m: &Mistake| m.key.strip_prefix(&key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-        if let (false, Some(connector)) = (reading.mistakes.iter().any(told), connector(&destination.common.connector))
-        {
-            reading.add((connector.mistakes)(&loaded, name));
+        if let Some(connector) = connector(&destination.common.connector) {
+            reading.add(connector.judge(&reading, name));
         }
     }
     reading

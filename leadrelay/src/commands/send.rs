@@ -9,6 +9,7 @@ use leadrelay_shared::clock::Clock;
 use leadrelay_shared::config::{Loaded, Span};
 use leadrelay_shared::http::header::{CONTENT_TYPE, HeaderValue};
 use leadrelay_shared::http::{Method, Url};
+use leadrelay_shared::service::reachable;
 use serde_json::{Value, json};
 
 use super::input;
@@ -16,7 +17,7 @@ use super::leads::sentence;
 use super::source::url_at;
 use super::try_lead::only_source;
 use crate::cli::{Call, Done, Failure};
-use crate::client::{Api, Remote, client, problem, reachable};
+use crate::client::{Api, Remote, client, problem};
 use crate::output::Output;
 use crate::sample;
 

@@ -3,11 +3,11 @@
 use clap::{Args as ClapArgs, Subcommand};
 use leadrelay_shared::config::{Loaded, Origin, Secret, SourceConfig};
 use leadrelay_shared::lead::Format;
+use leadrelay_shared::service::reachable;
 use serde_json::json;
 
 use super::try_lead::only_source;
 use crate::cli::{Call, Done, Failure};
-use crate::client::reachable;
 use crate::output::Output;
 
 mod edit;

@@ -13,6 +13,7 @@ use actix_web::web::Data;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use leadrelay_shared::config::{Loaded, Secret};
+use leadrelay_shared::secrets::private_dir;
 use subtle::ConstantTimeEq as _;
 
 use super::Front;
@@ -42,7 +43,9 @@ impl Token {
             return Ok(Self(token.to_owned()));
         }
         let path = loaded.admin_token_file();
-        make(&path).map_err(|e| format!("the admin token cannot be written to {}: {e}", path.display()))?;
+        private_dir(&loaded.data_dir())
+            .and_then(|()| make(&path))
+            .map_err(|e| format!("the admin token cannot be written to {}: {e}", path.display()))?;
         Ok(Self(Secret::from_file(&path)?.expose().trim().to_owned()))
     }
 

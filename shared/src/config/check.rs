@@ -20,9 +20,7 @@ const MAX_BODY: u64 = 16 << 20;
 /// exists even where what it names is not sound.
 pub(super) fn mistakes(config: &Config, root: &Value) -> Vec<Mistake> {
     let mut found = Vec::new();
-    if config.queue.url != "embedded" {
-        found.push(Mistake::new("queue.url", "must be \"embedded\": this leadrelay has no other queue"));
-    }
+    found.extend(config.queue.mistakes());
     let given = |section: &str| root.get(section).and_then(|s| s.get("listen")).is_some();
     if config.ingest.listen == config.admin.listen
         && config.ingest.listen.port() != 0
@@ -46,6 +44,11 @@ pub(super) fn mistakes(config: &Config, root: &Value) -> Vec<Mistake> {
     }
     for (name, destination) in &config.destinations {
         destination_mistakes(&format!("destinations.{name}"), name, destination, &mut found);
+        if !config.queue.steps_reach(destination.common.retry.max_delay) {
+            let reason = "is more than 1000 times the longest of queue.delay_tiers";
+            let mistake = Mistake::new(format!("destinations.{name}.retry.max_delay"), reason);
+            found.push(mistake.remedy("add a longer step there, or retry more often"));
+        }
     }
     routes(&config.routes, root, &mut found);
     found
@@ -53,6 +56,9 @@ pub(super) fn mistakes(config: &Config, root: &Value) -> Vec<Mistake> {
 
 fn source_mistakes(key: &str, name: &str, source: &SourceConfig, found: &mut Vec<Mistake>) {
     name_mistake(key, name, found);
+    if source.tokens.iter().any(super::Secret::is_withheld) {
+        return;
+    }
     let tokens: Vec<&str> = source.tokens.iter().flat_map(super::Secret::lines).collect();
     if !(1..=2).contains(&tokens.len()) {
         let reason = format!("a source has one token, or two while rotating; here are {}", tokens.len());

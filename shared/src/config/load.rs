@@ -90,9 +90,19 @@ impl Loader {
 
     /// Reads a file as far as it is sound, so that those who judge more than its shape can add their mistakes.
     pub fn read(&self, file: &Path) -> Reading {
+        self.read_with(file, None)
+    }
+
+    /// As [`read`](Self::read), for a process that runs a part of the relay and is told no more secrets than it needs: those
+    /// of these sections alone, and of destinations those of its connectors. The others are withheld.
+    pub fn read_part(&self, file: &Path, secrets_of: &[&str]) -> Reading {
+        self.read_with(file, Some(secrets_of))
+    }
+
+    fn read_with(&self, file: &Path, secrets_of: Option<&[&str]>) -> Reading {
         let base_dir = file.parent().unwrap_or(Path::new("")).to_owned();
         let (config, mistakes, places) = match std::fs::read_to_string(file) {
-            Ok(text) => self.sound_parts(&text, &base_dir, std::env::vars()),
+            Ok(text) => self.sound_parts(&text, &base_dir, std::env::vars(), secrets_of),
             Err(error) => (Config::default(), vec![unreadable(&error)], Places::default()),
         };
         Reading { loaded: Loaded { config, file: file.to_owned(), base_dir }, mistakes, places }
@@ -108,7 +118,7 @@ impl Loader {
         base_dir: &Path,
         variables: impl Iterator<Item = (String, String)>,
     ) -> Result<Config, Vec<Mistake>> {
-        let (config, mistakes, _) = self.sound_parts(text, base_dir, variables);
+        let (config, mistakes, _) = self.sound_parts(text, base_dir, variables, None);
         if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
     }
 
@@ -117,6 +127,7 @@ impl Loader {
         text: &str,
         base_dir: &Path,
         variables: impl Iterator<Item = (String, String)>,
+        secrets_of: Option<&[&str]>,
     ) -> (Config, Vec<Mistake>, Places) {
         let table: toml::Table = match toml::from_str(text) {
             Ok(table) => table,
@@ -130,8 +141,16 @@ impl Loader {
         let mut root = Value::Object(root);
         let mut mistakes = schema::mistakes(&root, &self.connectors, self.all_connectors);
         for section in ["sources", "destinations", "queue", "admin", "ingest"] {
-            if let Some(value) = root.get_mut(section) {
-                fetch_secrets(value, section, base_dir, &mut mistakes);
+            match root.get_mut(section) {
+                Some(Value::Object(destinations)) if section == "destinations" && secrets_of.is_some() => {
+                    for (name, value) in destinations.iter_mut().filter(|(_, value)| self.delivers(value)) {
+                        fetch_secrets(value, &join(section, name), base_dir, &mut mistakes);
+                    }
+                }
+                Some(value) if secrets_of.is_none_or(|wanted| wanted.contains(&section)) => {
+                    fetch_secrets(value, section, base_dir, &mut mistakes);
+                }
+                _ => {}
             }
         }
         let config = deserialize(&root, &mut mistakes);
@@ -139,6 +158,12 @@ impl Loader {
         let places = Places { lines: Positions::of(text), variables };
         places.place(&mut mistakes);
         (config, mistakes, places)
+    }
+
+    /// Whether a destination is one of our connectors'.
+    fn delivers(&self, destination: &Value) -> bool {
+        let connector = destination.get("connector").and_then(Value::as_str);
+        self.connectors.iter().any(|known| Some(known.name) == connector)
     }
 }
 
@@ -367,6 +392,6 @@ leadrelay.toml:15: sources.addon.tokens: must be an array: [ .. ], not a string
     #[test]
     fn an_empty_file_is_the_defaults() {
         let config = parse("").expect("defaults");
-        assert_eq!(config.queue.url, "embedded");
+        assert!(config.queue.url.is_embedded());
     }
 }

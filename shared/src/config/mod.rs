@@ -9,6 +9,7 @@ mod environment;
 mod load;
 mod mistake;
 mod positions;
+mod queue;
 mod schema;
 mod secret;
 mod shape;
@@ -26,6 +27,7 @@ pub use check::TOKEN_MIN;
 pub use destination::{DestinationConfig, RetryConfig, TooLong};
 pub use load::{Loaded, Loader, Reading};
 pub use mistake::{ConfigError, Mistake, nearest};
+pub use queue::{QueueConfig, QueueTlsConfig, QueueUrl};
 pub use schema::{ConnectorInfo, schema};
 pub use secret::{Origin, Secret};
 pub use units::{ByteSize, Span};
@@ -101,24 +103,6 @@ pub enum LogFormat {
     Human,
     /// For programs, one object a line.
     Json,
-}
-
-/// The queue between the services.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct QueueConfig {
-    /// `embedded`: a file in `data_dir`, with nothing else to install.
-    pub url: String,
-    /// The most the embedded queue may hold, and ingest's spool where the queue is a broker; beyond it ingest answers 503.
-    pub max_size: ByteSize,
-    /// The room that must be left on the disk; below it ingest answers 503.
-    pub min_free: ByteSize,
-}
-
-impl Default for QueueConfig {
-    fn default() -> Self {
-        Self { url: "embedded".into(), max_size: ByteSize::gib(16), min_free: ByteSize::mib(64) }
-    }
 }
 
 /// The public door. Raising a limit costs memory for each connection that uses it.

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 /// A secret and where it came from. Its value is reached by [`Secret::expose`] alone; `Debug` shows the origin.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret {
-    value: String,
+    /// `None` where it was not fetched.
+    value: Option<String>,
     origin: Origin,
 }
 
@@ -29,7 +30,7 @@ pub enum Origin {
 impl Secret {
     /// A secret given in words.
     pub fn plain(value: impl Into<String>) -> Self {
-        Self { value: value.into(), origin: Origin::Plain }
+        Self { value: Some(value.into()), origin: Origin::Plain }
     }
 
     /// Reads a secret from a file.
@@ -38,17 +39,22 @@ impl Secret {
     /// When the file cannot be read or is empty; the text names it.
     pub fn from_file(path: &Path) -> Result<Self, String> {
         let value = read_file(path)?;
-        Ok(Self { value, origin: Origin::File(path.to_owned()) })
+        Ok(Self { value: Some(value), origin: Origin::File(path.to_owned()) })
     }
 
-    /// The secret itself. Do not log it.
+    /// The secret itself; empty where it is withheld. Do not log it.
     pub fn expose(&self) -> &str {
-        &self.value
+        self.value.as_deref().unwrap_or_default()
+    }
+
+    /// Whether this process was not told it, because it is another's.
+    pub fn is_withheld(&self) -> bool {
+        self.value.is_none()
     }
 
     /// Its lines that are not blank: a token file may hold a newer and an older one.
     pub fn lines(&self) -> impl Iterator<Item = &str> {
-        self.value.lines().map(str::trim).filter(|line| !line.is_empty())
+        self.expose().lines().map(str::trim).filter(|line| !line.is_empty())
     }
 
     /// Where it came from.
@@ -94,8 +100,9 @@ fn read_file(path: &Path) -> Result<String, String> {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Resolved {
-    value: String,
+    value: Option<String>,
     env: Option<String>,
     file: Option<PathBuf>,
 }
@@ -109,6 +116,9 @@ impl<'de> Deserialize<'de> for Secret {
                 let Resolved { value, env, file } = serde_json::from_value(other)
                     .map_err(|_| D::Error::custom("a secret is { env = \"..\" } or { file = \"..\" }"))?;
                 let origin = env.map(Origin::Env).or(file.map(Origin::File)).unwrap_or(Origin::Plain);
+                if value.is_none() && origin == Origin::Plain {
+                    return Err(D::Error::custom("a secret is { env = \"..\" } or { file = \"..\" }"));
+                }
                 Ok(Self { value, origin })
             }
         }
@@ -150,6 +160,13 @@ mod tests {
         let secret = Secret::plain("hunter2");
         assert_eq!(format!("{secret:?}"), "Secret(plain)");
         assert_eq!(secret.expose(), "hunter2");
+    }
+
+    #[test]
+    fn one_that_was_not_fetched_is_withheld_and_empty() {
+        let secret: Secret = serde_json::from_value(json!({"env": "ANOTHERS"})).expect("a reference");
+        assert!(secret.is_withheld() && secret.expose().is_empty() && secret.lines().next().is_none());
+        assert!(serde_json::from_value::<Secret>(json!({})).is_err());
     }
 
     #[test]

@@ -93,6 +93,10 @@ fn wanted(node: &Value) -> String {
         "size" => return r#"a size, such as "256KiB", "64MiB" or "16GiB""#.to_owned(),
         "socket-address" => return r#"an IP address and a port, such as "127.0.0.1:8080""#.to_owned(),
         "http-url" => return r#"a URL that begins with http:// or https://"#.to_owned(),
+        "queue-url" => {
+            return r#""embedded", a URL such as "amqp://user@host:5672/vhost", or an array of up to 16 such URLs"#
+                .to_owned();
+        }
         "secret" => return r#"a secret: { env = "NAME" }, { file = "path" } or a string"#.to_owned(),
         _ => {}
     }
@@ -131,6 +135,7 @@ fn right_kind(node: &Value, value: &Value) -> bool {
         Some("number") => value.is_number(),
         Some("array") => value.is_array(),
         Some("object") => value.is_object(),
+        None if node.get("format").is_some_and(|f| f == "queue-url") => value.is_string() || value.is_array(),
         // A secret may be a string or a table, and a table of the wrong keys is not helped by being called a table.
         _ => value.is_string() || value.is_object(),
     }

@@ -4,7 +4,7 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpResponse, http::StatusCode};
 use serde_json::json;
 
-use super::Ctx;
+use super::{Ctx, SpoolStatus};
 use crate::queue::Health;
 use crate::telemetry::{label, metrics};
 
@@ -26,8 +26,7 @@ async fn healthz() -> HttpResponse {
 async fn readyz(ctx: Data<Ctx>) -> HttpResponse {
     let queue = ctx.queue.health().borrow().clone();
     let spool = ctx.status.spool().await;
-    // Where there is a spool, leads are taken without the queue too.
-    let takes = queue == Health::Ready || spool.as_ref().is_some_and(|spool| spool.blocked.is_none());
+    let takes = takes(&queue, spool.as_ref());
     let ready = ctx.status.is_ready() && takes && !ctx.stop.is_draining();
     let queue = match queue {
         Health::Ready => json!({"state": "ready"}),
@@ -40,6 +39,22 @@ async fn readyz(ctx: Data<Ctx>) -> HttpResponse {
         body["spool"] = json!(spool);
     }
     HttpResponse::build(status).json(body)
+}
+
+/// Whether leads are taken: where there is a spool, without the queue too.
+fn takes(queue: &Health, spool: Option<&SpoolStatus>) -> bool {
+    *queue == Health::Ready || spool.is_some_and(|spool| spool.blocked.is_none())
+}
+
+/// Waits until leads are taken.
+pub(super) async fn taking(ctx: &Ctx) {
+    let mut health = ctx.queue.health();
+    loop {
+        let queue = health.borrow_and_update().clone();
+        if takes(&queue, ctx.status.spool().await.as_ref()) || health.changed().await.is_err() {
+            return;
+        }
+    }
 }
 
 async fn render(ctx: Data<Ctx>) -> HttpResponse {

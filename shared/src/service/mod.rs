@@ -3,13 +3,27 @@
 //! A service is a library with `run(ctx)`. One process may run one of them or all; the two deployments differ in
 //! which queue was opened.
 
+mod arguments;
+mod boot;
+mod door;
 pub mod health;
+mod open;
+mod panics;
+mod probe;
+mod process;
+mod role;
+mod services;
 mod status;
 mod stop;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+pub use boot::{Stopped, on_threads, serve};
+pub use open::open_queue;
+pub use probe::reachable;
+pub use process::{Part, Process};
+pub use role::{Role, main};
 pub use status::{LEDGER, SpoolStatus, State, Status};
 pub use stop::Stop;
 

@@ -98,6 +98,11 @@ impl Status {
         });
     }
 
+    /// Where every part listens that has said so.
+    pub fn addresses(&self) -> BTreeMap<String, SocketAddr> {
+        self.0.addresses.borrow().clone()
+    }
+
     /// Waits until `part` has said where it listens.
     pub async fn address(&self, part: &str) -> SocketAddr {
         let mut addresses = self.0.addresses.subscribe();

@@ -7,11 +7,11 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::clock::Clock;
-use crate::config::{ConnectorInfo, Loaded, Mistake};
+use crate::config::{ConnectorInfo, Loaded, Loader, Mistake, Reading};
 use crate::connector::{Connector, Context};
 use crate::error::DeliveryError;
 use crate::fields::Fields;
-use crate::service::{Ctx, RunError};
+use crate::service::{Ctx, Part, Role, RunError};
 use crate::{http, worker};
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -29,6 +29,42 @@ pub struct ConnectorEntry {
     pub check: fn(Loaded, Clock, String) -> Boxed<Result<Fields, DeliveryError>>,
     /// The fields as documented.
     pub documented_fields: fn() -> Fields,
+}
+
+impl ConnectorEntry {
+    /// What is wrong with the settings of the destination of this name, where that has not been told: a connector can only say
+    /// in other words what the schema has said of its settings.
+    pub fn judge(&self, reading: &Reading, name: &str) -> Vec<Mistake> {
+        let key = format!("destinations.{name}");
+        let told = |m: &Mistake| m.key.strip_prefix(&key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        if reading.mistakes.iter().any(told) { Vec::new() } else { (self.mistakes)(&reading.loaded, name) }
+    }
+}
+
+/// The program that delivers to every destination of the connector `C`, and knows no other.
+pub fn role<C: Connector>() -> Role {
+    let entry = entry::<C>();
+    let about = format!("delivers leads to the destinations whose connector is `{}`.", C::NAME);
+    let workers = move |loaded: &Loaded| {
+        let names = destinations::<C>(loaded);
+        if names.is_empty() {
+            tracing::warn!(connector = C::NAME, "no destination has this connector; there is nothing to do");
+        }
+        let worker = |name: String| Part::new(format!("deliver.{name}"), 0, move |ctx| (entry.run)(ctx, name));
+        names.into_iter().map(worker).collect()
+    };
+    let judge = move |reading: &Reading| {
+        let names = destinations::<C>(&reading.loaded);
+        names.iter().flat_map(|name| entry.judge(reading, name)).collect()
+    };
+    let loader = Loader { connectors: vec![ConnectorInfo::of::<C>()], all_connectors: false };
+    Role::of(&format!("connector-{}", C::NAME), &about, workers).with(loader).judged(judge)
+}
+
+/// The destinations of the connector `C`.
+fn destinations<C: Connector>(loaded: &Loaded) -> Vec<String> {
+    let all = loaded.config.destinations.iter();
+    all.filter(|(_, d)| d.common.connector == C::NAME).map(|(name, _)| name.clone()).collect()
 }
 
 /// The entry of `C`.

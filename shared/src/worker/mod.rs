@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
-pub use entry::{ConnectorEntry, entry};
+pub use entry::{ConnectorEntry, entry, role};
 pub use outputs::park;
 
 use self::desk::Desk;

@@ -91,7 +91,7 @@ struct Scratch(PathBuf);
 impl Scratch {
     fn new(text: &str) -> Result<Self, Failure> {
         let failed = |e: std::io::Error| Failure::Failed(format!("no file for the editor: {e}"));
-        let name = format!("leadrelay-{}.json", crate::secrets::new_token().map_err(failed)?);
+        let name = format!("leadrelay-{}.json", leadrelay_shared::secrets::new_token().map_err(failed)?);
         let scratch = Self(std::env::temp_dir().join(name));
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&scratch.0);
         file.and_then(|mut f| f.write_all(text.as_bytes())).map_err(failed)?;

@@ -5,12 +5,12 @@
 
 use std::path::{Path, PathBuf};
 
+use leadrelay_shared::secrets;
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value, value};
 
 use super::FormatName;
 use crate::cli::Failure;
 use crate::place::Place;
-use crate::secrets;
 
 /// What became of a source's secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

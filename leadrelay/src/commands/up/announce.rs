@@ -7,11 +7,11 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use leadrelay_shared::config::{DestinationConfig, Loaded};
+use leadrelay_shared::service::reachable;
 use serde_json::{Value, json};
 
 use super::super::source::url_at;
 use crate::cli::{Call, Failure};
-use crate::client::reachable;
 use crate::output::count;
 use crate::relay::Relay;
 use crate::{sample, template};

@@ -2,9 +2,10 @@
 
 use std::future::Future;
 
-use leadrelay_shared::service::{RunError, Stop};
 use tokio::sync::watch;
 use tokio::task::JoinError;
+
+use super::{RunError, Stop};
 
 /// How a service ended.
 #[derive(Clone, Debug)]

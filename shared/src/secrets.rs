@@ -9,25 +9,37 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// A fresh token: 32 random bytes, fit to be part of a URL.
-pub(crate) fn new_token() -> io::Result<String> {
+///
+/// # Errors
+/// When the system gives no random numbers.
+pub fn new_token() -> io::Result<String> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|e| io::Error::other(format!("no random numbers from the system: {e}")))?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
 /// Makes a directory, and those above it that are missing, for the owner alone.
-pub(crate) fn private_dir(dir: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// Of the file system.
+pub fn private_dir(dir: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
 /// Writes a file for the owner alone, making its directory if need be.
-pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
+///
+/// # Errors
+/// Of the file system.
+pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
     private_dir(parent(path))?;
     replace(path, text, 0o600)
 }
 
 /// Replaces the text of a file and keeps its mode; a file that is new gets the usual one.
-pub(crate) fn rewrite(path: &Path, text: &str) -> io::Result<()> {
+///
+/// # Errors
+/// Of the file system.
+pub fn rewrite(path: &Path, text: &str) -> io::Result<()> {
     // Through a link to the file itself: a configuration is often a link into a managed directory.
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let mode = path.metadata().map_or(0o644, |m| m.permissions().mode() & 0o7777);
@@ -52,6 +64,21 @@ fn write_synced(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     file.write_all(text.as_bytes())?;
     file.set_permissions(Permissions::from_mode(mode))?;
     file.sync_all()
+}
+
+/// Makes the file that the configuration in `file` names for the admin token, unless it is there. That is the first start, and
+/// it comes before the configuration is read, which a missing file would fail.
+///
+/// # Errors
+/// When it cannot be written; the text names it.
+pub fn make_admin_token(file: &Path) -> Result<(), String> {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let table: toml::Table = toml::from_str(&text).unwrap_or_default();
+    let named = table.get("admin").and_then(|a| a.get("token")?.get("file")?.as_str());
+    let token = named.map(|named| file.parent().unwrap_or(Path::new("")).join(named)).filter(|token| !token.exists());
+    let Some(token) = token else { return Ok(()) };
+    let made = new_token().and_then(|made| write_private(&token, &format!("{made}\n")));
+    made.map_err(|e| format!("the admin token {} cannot be written: {e}", token.display()))
 }
 
 fn parent(path: &Path) -> &Path {

@@ -1,0 +1,10 @@
+//! The public door as a program of its own.
+
+use std::process::ExitCode;
+
+use leadrelay_shared::service::{self, Role};
+
+fn main() -> ExitCode {
+    let role = Role::new(leadrelay_ingest::PART, "takes leads over HTTP.", leadrelay_ingest::run);
+    service::main(role.told("sources").judged(|reading| leadrelay_ingest::check(&reading.loaded)))
+}
