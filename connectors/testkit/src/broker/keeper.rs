@@ -63,9 +63,13 @@ impl Drop for Keeper {
 /// Whether anybody in a process group still runs.
 fn lives(group: u32) -> bool {
     let processes = std::fs::read_dir("/proc").expect("the processes of this machine");
-    processes.flatten().filter_map(|process| std::fs::read_to_string(process.path().join("stat")).ok()).any(|stat| {
+    processes.flatten().any(|process| {
+        let Ok(stat) = std::fs::read_to_string(process.path().join("stat")) else { return false };
         // Behind the name, which may hold anything: state, parent, group.
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        matches!(fields[..], [state, _, of, ..] if state != "Z" && of == group.to_string())
+        let [state, _, of, ..] = fields[..] else { return false };
+        // One that ended may have threads that still hold its files.
+        let threads = || std::fs::read_dir(process.path().join("task")).map_or(0, Iterator::count);
+        of == group.to_string() && (state != "Z" || threads() > 1)
     })
 }
