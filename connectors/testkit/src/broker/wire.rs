@@ -28,6 +28,8 @@ enum Mood {
 pub struct Wire {
     address: SocketAddr,
     mood: Arc<watch::Sender<Mood>>,
+    /// How often it was cut: each time ends the connections of before, however soon it is mended.
+    cuts: Arc<watch::Sender<u64>>,
     _listening: AbortOnDropHandle<()>,
 }
 
@@ -37,8 +39,9 @@ impl Wire {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let mood = Arc::new(watch::Sender::new(Mood::Sound));
-        let listening = tokio::spawn(listen(listener, server, mood.clone()));
-        Self { address, mood, _listening: AbortOnDropHandle::new(listening) }
+        let cuts = Arc::new(watch::Sender::new(0));
+        let listening = tokio::spawn(listen(listener, server, mood.clone(), cuts.clone()));
+        Self { address, mood, cuts, _listening: AbortOnDropHandle::new(listening) }
     }
 
     /// Where clients connect.
@@ -49,6 +52,7 @@ impl Wire {
     /// Resets every connection, and new ones until it is mended.
     pub fn cut(&self) {
         self.mood.send_replace(Mood::Cut);
+        self.cuts.send_modify(|cuts| *cuts += 1);
     }
 
     /// Half open: connections stay, and nothing moves in either direction.
@@ -82,9 +86,14 @@ impl Drop for Wire {
     }
 }
 
-async fn listen(listener: TcpListener, server: SocketAddr, mood: Arc<watch::Sender<Mood>>) {
+async fn listen(
+    listener: TcpListener,
+    server: SocketAddr,
+    mood: Arc<watch::Sender<Mood>>,
+    cuts: Arc<watch::Sender<u64>>,
+) {
     while let Ok((client, _)) = listener.accept().await {
-        tokio::spawn(carry(client, server, mood.subscribe()));
+        tokio::spawn(carry(client, server, mood.subscribe(), cuts.subscribe()));
     }
 }
 

@@ -3,4 +3,5 @@
 pub(crate) mod partner;
 pub(crate) mod poster;
 pub(crate) mod process;
+pub(crate) mod service;
 pub(crate) mod world;

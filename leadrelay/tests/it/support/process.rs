@@ -1,4 +1,4 @@
-//! `leadrelay up` as a process of its own: started, listened to, ended in every way.
+//! `leadrelay up`, or a service, as a process of its own: started, listened to, ended in every way.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -23,8 +23,14 @@ pub(crate) struct Process {
 impl Process {
     /// Starts `leadrelay up` on the configuration in `dir`, with these variables.
     pub(crate) fn start(dir: &Path, variables: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_leadrelay"))
-            .args(["up", "--config"])
+        Self::run(Path::new(env!("CARGO_BIN_EXE_leadrelay")), &["up"], dir, variables)
+    }
+
+    /// Starts a program on the configuration in `dir`.
+    pub(crate) fn run(program: &Path, arguments: &[&str], dir: &Path, variables: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(program)
+            .args(arguments)
+            .arg("--config")
             .arg(dir.join("leadrelay.toml"))
             .envs(variables.iter().copied())
             .stdin(Stdio::null())

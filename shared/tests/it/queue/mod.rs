@@ -1,5 +1,6 @@
 //! The queue: its contract, which every engine keeps, and what the embedded engine promises beyond it.
 
+mod amqp;
 mod child;
 mod contract;
 mod copies;
