@@ -97,15 +97,15 @@ async fn listen(
     }
 }
 
-async fn carry(mut client: TcpStream, server: SocketAddr, mut mood: watch::Receiver<Mood>) {
+async fn carry(mut client: TcpStream, server: SocketAddr, mood: watch::Receiver<Mood>, mut cuts: watch::Receiver<u64>) {
     if *mood.borrow() != Mood::Cut {
         let Ok(mut server) = TcpStream::connect(server).await else { return };
         let ((from_client, to_client), (from_server, to_server)) = (client.split(), server.split());
         let asks = pass(from_client, to_server, mood.clone(), &[Mood::Frozen]);
-        let answers = pass(from_server, to_client, mood.clone(), &[Mood::Frozen, Mood::Held]);
+        let answers = pass(from_server, to_client, mood, &[Mood::Frozen, Mood::Held]);
         tokio::select! {
             // Fails when the wire is dropped, which cuts it first.
-            _ = mood.wait_for(|mood| *mood == Mood::Cut) => {}
+            _ = cuts.changed() => {}
             () = asks => return,
             () = answers => return,
         }
