@@ -1,5 +1,5 @@
 # Each target is one command; continuous integration calls the same ones.
-.PHONY: test lint bench chaos needs
+.PHONY: test lint bench chaos smoke needs
 
 # Everything that the tests talk to is installed by this: a C compiler for SQLite, and RabbitMQ.
 needs:
@@ -19,6 +19,7 @@ lint: needs
 # Figures, as ratios against the raw limit in the same run.
 bench: needs
 	cargo bench --locked -p leadrelay-shared --bench queue
+	cargo build --release --locked --workspace --bins
 	cargo bench --locked -p leadrelay --bench figures
 
 # Kills the process at random moments, 100 rounds of 2,000 leads where `test` has 20; then faults against a real RabbitMQ, ten rounds
@@ -26,3 +27,7 @@ bench: needs
 chaos: needs
 	CHAOS_ROUNDS=$${CHAOS_ROUNDS:-100} cargo test --locked -p leadrelay --test it -- --nocapture process::kill
 	CHAOS_ROUNDS=$${CHAOS_ROUNDS:-10} cargo test --locked -p leadrelay --test it -- --nocapture --ignored chaos::all_families
+
+# `docker compose up` for real, with its own Docker engine where none runs: 500 leads while things break, each delivered once.
+smoke:
+	deploy/smoke.sh

@@ -10,7 +10,9 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use leadrelay_shared::config::ConfigError;
 use leadrelay_shared::service::{RunError, Stopped};
 
-use crate::commands::{check, completions, destinations, leads, parked, replay, schema, send, source, try_lead, up};
+use crate::commands::{
+    check, completions, destinations, leads, parked, replay, schema, secrets, send, source, try_lead, up,
+};
 use crate::output::{Output, say};
 use crate::place::Place;
 
@@ -60,6 +62,9 @@ enum Command {
     Schema,
     /// Print a completion script for a shell.
     Completions(completions::Args),
+    /// Make the secrets that the configuration names by file and that are missing: before a start in containers.
+    #[command(hide = true)]
+    Secrets(secrets::Args),
 }
 
 /// Why a command did not do what it was asked.
@@ -159,6 +164,7 @@ fn run(cli: Cli) -> Done {
         Command::Destinations(args) => block_on(destinations::run(&call, args)),
         Command::Schema => schema::run(&call),
         Command::Completions(args) => completions::run(&call, args),
+        Command::Secrets(args) => secrets::run(&call, args),
     }
 }
 

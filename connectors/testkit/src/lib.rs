@@ -13,9 +13,11 @@ mod receiver;
 pub mod samples;
 mod server;
 mod socket;
+mod tally;
 
 pub use fault::{Fault, How, Plan};
 pub use folder::Folder;
 pub use partner::Partner;
 pub use receiver::{Receiver, Record};
 pub use server::{Server, Simulated};
+pub use tally::Tally;

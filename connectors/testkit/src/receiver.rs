@@ -60,10 +60,23 @@ impl Receiver {
         Self::make(secret, false)
     }
 
+    /// A receiver that keeps the bodies, for a secret that nobody has looked at yet.
+    ///
+    /// # Errors
+    /// When the secret is none.
+    pub fn keyed(secret: &str) -> Result<Self, String> {
+        Self::made(secret, true)
+    }
+
     #[expect(clippy::expect_used, reason = "a test with a wrong secret cannot go on")]
     fn make(secret: &str, keep_bodies: bool) -> Self {
-        let key = secret.strip_prefix("whsec_").and_then(|text| STANDARD.decode(text).ok()).expect("whsec_ and base64");
-        Self(Arc::new(Inner { secret: secret.to_owned(), key, keep_bodies, seen: Mutex::default() }))
+        Self::made(secret, keep_bodies).expect("a secret")
+    }
+
+    fn made(secret: &str, keep_bodies: bool) -> Result<Self, String> {
+        let key = secret.strip_prefix("whsec_").and_then(|text| STANDARD.decode(text).ok());
+        let key = key.ok_or("the secret is not whsec_ and base64")?;
+        Ok(Self(Arc::new(Inner { secret: secret.to_owned(), key, keep_bodies, seen: Mutex::default() })))
     }
 
     /// The secret that it shares with its sender.

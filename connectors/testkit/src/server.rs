@@ -79,7 +79,18 @@ impl Server {
     /// # Panics
     /// When the machine has no port left.
     pub async fn start(world: impl Simulated) -> Self {
-        let listener = listen(reserve(SocketAddr::from(([127, 0, 0, 1], 0))));
+        Self::before(world, listen(reserve(SocketAddr::from(([127, 0, 0, 1], 0)))))
+    }
+
+    /// Opens `address` before `world`.
+    ///
+    /// # Errors
+    /// When the machine does not give it.
+    pub async fn start_at(address: SocketAddr, world: impl Simulated) -> std::io::Result<Self> {
+        Ok(Self::before(world, TcpListener::bind(address).await?))
+    }
+
+    fn before(world: impl Simulated, listener: TcpListener) -> Self {
         let address = address_of(&listener);
         let face = Arc::new(Face {
             world: Box::new(world),

@@ -9,6 +9,7 @@ pub(crate) mod leads;
 pub(crate) mod parked;
 pub(crate) mod replay;
 pub(crate) mod schema;
+pub(crate) mod secrets;
 pub(crate) mod send;
 pub(crate) mod source;
 pub(crate) mod try_lead;

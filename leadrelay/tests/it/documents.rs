@@ -50,6 +50,20 @@ fn the_sample_configurations_have_no_mistake() {
     }
 }
 
+#[test]
+fn the_configuration_of_compose_has_no_mistake_once_its_secrets_are_made() {
+    let sample = std::fs::read_to_string(root().join("deploy/compose.toml")).expect("a sample");
+    let dir = tempfile::tempdir().expect("a directory");
+    let here = sample.replace("/run/secrets", &dir.path().join("secrets").display().to_string());
+    std::fs::write(dir.path().join("leadrelay.toml"), here).expect("written");
+    for args in [&["secrets"][..], &["check"]] {
+        let output = leadrelay(dir.path(), args);
+        assert!(output.status.success(), "{args:?}: {}", text(&output));
+    }
+    let url = text(&leadrelay(dir.path(), &["source", "url", "marketplace"]));
+    assert!(url.contains("/v1/leads/marketplace/") && url.contains(":8080"), "{url}");
+}
+
 /// A configuration with what it shows in comments: every comment that is TOML.
 fn uncommented(text: &str) -> String {
     let shown = |line: &str| {

@@ -171,8 +171,7 @@ impl Loaded {
             identity: tls.cert.as_ref().zip(tls.key.as_ref()).map(|(cert, key)| (self.path(cert), self.path(key))),
         });
         let deliver = self.config.destinations.keys().map(|name| Topic::deliver(name).name().to_string());
-        let topics =
-            [Topic::leads().name(), Topic::events().name(), Topic::parked().name()].map(|name| name.to_string());
+        let topics = [Topic::leads().name(), Topic::events().name(), Topic::parked().name()].map(ToString::to_string);
         Some(amqp::Settings {
             nodes,
             tls,

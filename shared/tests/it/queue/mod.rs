@@ -10,6 +10,7 @@ mod embedded;
 mod harness;
 mod model;
 mod opener;
+mod removal;
 
 use self::opener::Embedded;
 
