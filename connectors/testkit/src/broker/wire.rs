@@ -1,10 +1,13 @@
 //! A wire between a client and a server that can be cut, frozen, or hold the server's answers back.
+//!
+//! Invariant: bytes are passed on unchanged and in order, or their connection ends.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
@@ -68,6 +71,15 @@ impl Wire {
     }
 }
 
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wire")
+            .field("address", &self.address)
+            .field("mood", &*self.mood.borrow())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Drop for Wire {
     fn drop(&mut self) {
         self.cut();
@@ -85,27 +97,26 @@ async fn listen(
     }
 }
 
-async fn carry(client: TcpStream, server: SocketAddr, mood: watch::Receiver<Mood>, mut cuts: watch::Receiver<u64>) {
-    // Closing with this sends a reset, as a machine that lost its state does.
+async fn carry(mut client: TcpStream, server: SocketAddr, mood: watch::Receiver<Mood>, mut cuts: watch::Receiver<u64>) {
+    if *mood.borrow() != Mood::Cut {
+        let Ok(mut server) = TcpStream::connect(server).await else { return };
+        let ((from_client, to_client), (from_server, to_server)) = (client.split(), server.split());
+        let asks = pass(from_client, to_server, mood.clone(), &[Mood::Frozen]);
+        let answers = pass(from_server, to_client, mood, &[Mood::Frozen, Mood::Held]);
+        tokio::select! {
+            // Fails when the wire is dropped, which cuts it first.
+            _ = cuts.changed() => {}
+            () = asks => return,
+            () = answers => return,
+        }
+        let _ = server.set_zero_linger();
+    }
+    // Closing with this sends a reset, as a machine that lost its state does. It fails for a connection that is gone already.
     let _ = client.set_zero_linger();
-    if *mood.borrow() == Mood::Cut {
-        return;
-    }
-    let Ok(server) = TcpStream::connect(server).await else { return };
-    let _ = server.set_zero_linger();
-    let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
-    let asks = pass(from_client, to_server, mood.clone(), &[Mood::Frozen]);
-    let answers = pass(from_server, to_client, mood, &[Mood::Frozen, Mood::Held]);
-    tokio::select! {
-        // Fails when the wire is dropped.
-        _ = cuts.changed() => {}
-        () = asks => {}
-        () = answers => {}
-    }
 }
 
-/// Passes bytes on, except in these moods.
-async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut mood: watch::Receiver<Mood>, not_in: &[Mood]) {
+/// Passes bytes on, except in these moods, until either side closes.
+async fn pass(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, mut mood: watch::Receiver<Mood>, not_in: &[Mood]) {
     let mut buffer = vec![0; 64 << 10];
     loop {
         let Ok(read @ 1..) = from.read(&mut buffer).await else { return };

@@ -1,5 +1,6 @@
 //! What the end-to-end tests share.
 
+pub(crate) mod chance;
 pub(crate) mod partner;
 pub(crate) mod poster;
 pub(crate) mod process;

@@ -57,6 +57,13 @@ impl Process {
         }
     }
 
+    /// Waits until it has said this so many times.
+    pub(crate) async fn said_times(&mut self, text: &str, times: usize) {
+        let enough = |lines: &Vec<String>| lines.iter().filter(|line| line.contains(text)).count() >= times;
+        let heard = tokio::time::timeout(PATIENCE, self.lines.wait_for(enough)).await.is_ok_and(|told| told.is_ok());
+        assert!(heard, "it did not say {text:?} {times} times: {}", self.output.lock().expect("its output"));
+    }
+
     /// Waits until it has said this.
     pub(crate) async fn said(&mut self, text: &str) {
         self.find(text, |line| line.contains(text).then_some(())).await;

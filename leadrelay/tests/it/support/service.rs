@@ -37,6 +37,8 @@ fn build() -> PathBuf {
     let built = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--offline", "--bins", "--profile", profile])
         .args(PROGRAMS.iter().flat_map(|name| ["-p", name]))
+        // Some tests end them at named points.
+        .args(["--features", "leadrelay-shared/failpoints"])
         .arg("--target-dir")
         .arg(directory.parent().expect("target"))
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))

@@ -60,7 +60,10 @@ struct Consuming {
 impl Consuming {
     async fn run(self) {
         while let Some(link) = self.link().await {
-            match self.consume(&link).await {
+            let ended = self.consume(&link).await;
+            // What nobody has a handle of any more went with its channel.
+            self.shared.holdings.forget_lost();
+            match ended {
                 Ok(()) if self.cancel.is_cancelled() => return,
                 Ok(()) => tracing::info!(topic = %self.topic, "the broker ended a subscription; it is made again"),
                 Err(_) if link.is_lost() => continue,

@@ -193,7 +193,8 @@ pub(super) async fn settle(holdings: &Holdings, keys: &[u64], outputs: Vec<Outgo
         }
         link.publish(outputs).await?;
     }
-    holdings.forget(keys.iter().copied());
     acknowledge(held.iter()).await;
+    // Last: what is dropped before it was acknowledged is given back.
+    holdings.forget(keys.iter().copied());
     Ok(())
 }

@@ -31,6 +31,8 @@ const BLOCKED: Duration = Duration::from_millis(500);
 const SETTLE: Duration = Duration::from_secs(2);
 /// How long all that opening a link takes may take beside that.
 const OPEN: Duration = Duration::from_secs(60);
+/// How long a question may take.
+const ANSWER: Duration = Duration::from_secs(10);
 /// How long a connection may take to close.
 const CLOSE: Duration = Duration::from_secs(2);
 
@@ -122,7 +124,8 @@ impl Link {
             Some(channel) if channel.status().connected() => channel,
             _ => self.consuming.create_channel().await?,
         };
-        let answer = ask(&channel).await?;
+        let silent = || Err(std::io::Error::other("it does not answer; a queue may be without a leader").into());
+        let answer = timeout(ANSWER, ask(&channel)).await.unwrap_or_else(|_| silent())?;
         *kept = Some(channel);
         Ok(answer)
     }

@@ -1,6 +1,7 @@
 //! The engine on RabbitMQ: the contract, and what it promises beyond it.
 
 mod broken;
+mod confirms;
 mod delays;
 mod examined;
 mod opener;
