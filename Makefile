@@ -1,7 +1,7 @@
 # Each target is one command; continuous integration calls the same ones.
 .PHONY: test lint bench chaos smoke needs
 
-# Everything that the tests talk to is installed by this; today a C compiler for SQLite.
+# Everything that the tests talk to is installed by this: a C compiler for SQLite, and RabbitMQ.
 needs:
 	@.ci/needs
 
@@ -19,11 +19,14 @@ lint: needs
 # Figures, as ratios against the raw limit in the same run.
 bench: needs
 	cargo bench --locked -p leadrelay-shared --bench queue
+	cargo build --release --locked --workspace --bins
 	cargo bench --locked -p leadrelay --bench figures
 
-# Kills the process at random moments, 100 rounds of 2,000 leads where `test` has 20. Prints its seed; CHAOS_SEED=n repeats one.
+# Kills the process at random moments, 100 rounds of 2,000 leads where `test` has 20; then faults against a real RabbitMQ, ten rounds
+# of each where `test` has one. Prints its seed; CHAOS_SEED=n repeats one, CHAOS_ROUNDS=n makes it shorter or longer.
 chaos: needs
-	CHAOS_ROUNDS=100 cargo test --locked -p leadrelay --test it -- --nocapture process::kill
+	CHAOS_ROUNDS=$${CHAOS_ROUNDS:-100} cargo test --locked -p leadrelay --test it -- --nocapture process::kill
+	CHAOS_ROUNDS=$${CHAOS_ROUNDS:-10} cargo test --locked -p leadrelay --test it -- --nocapture --ignored chaos::all_families
 
 # `docker compose up` for real, with its own Docker engine where none runs: 500 leads while things break, each delivered once.
 smoke:

@@ -66,12 +66,16 @@ pub(crate) fn memory(what: &'static str, value: f64, bound: f64) -> Figure {
 }
 
 pub(crate) fn write_config(dir: &std::path::Path, url: &str) {
-    let more = format!(
+    std::fs::write(dir.join("leadrelay.toml"), config(url, 32)).expect("the configuration is written");
+}
+
+/// A configuration that sends everything to a webhook, so many calls at once.
+pub(crate) fn config(url: &str, calls: usize) -> String {
+    child::config(&format!(
         "[destinations.partner]\nconnector = \"webhook\"\nurl = \"{url}\"\nsecret = \"{}\"\n\
-         allow_private_addresses = true\nconcurrency = 32\n[[routes]]\nname = \"all\"\nto = \"partner\"\n",
+         allow_private_addresses = true\nconcurrency = {calls}\n[[routes]]\nname = \"all\"\nto = \"partner\"\n",
         child::SECRET
-    );
-    std::fs::write(dir.join("leadrelay.toml"), child::config(&more)).expect("the configuration is written");
+    ))
 }
 
 /// Whether the ledger has every lead as delivered.

@@ -5,12 +5,12 @@
 
 mod accept;
 mod backlog;
+mod broker;
 mod child;
 mod flow;
 #[expect(dead_code, reason = "the tests use more of it")]
 #[path = "../../tests/it/support/partner.rs"]
 mod partner;
-#[expect(dead_code, reason = "the tests use more of it")]
 #[path = "../../tests/it/support/poster.rs"]
 mod poster;
 mod process;
@@ -59,6 +59,18 @@ fn main() {
         }
         if asked("backlog") {
             figures.extend(backlog::with_a_million_waiting().await);
+        }
+        if asked("broker accepted") {
+            figures.push(broker::accepted().await);
+        }
+        if asked("broker delivered") {
+            figures.extend(broker::delivered().await);
+        }
+        if asked("broker latency") {
+            figures.push(broker::latency().await);
+        }
+        if asked("broker scaled") {
+            figures.push(broker::scaled().await);
         }
     });
     print(&figures);

@@ -43,11 +43,7 @@ impl Server {
 
     /// Its resident memory now, in MiB.
     pub(crate) fn resident_mib(&self) -> f64 {
-        let status =
-            std::fs::read_to_string(format!("/proc/{}/status", self.child.id().expect("it runs"))).expect("its status");
-        let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).expect("its memory");
-        let kib: f64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
-        kib / 1024.0
+        resident_mib(self.child.id().expect("it runs"))
     }
 
     /// Ends it as a user would, and waits.
@@ -55,4 +51,12 @@ impl Server {
         drop(self.child.stdin.take());
         self.child.wait().await.expect("it ends");
     }
+}
+
+/// The resident memory of a process now, in MiB.
+pub(crate) fn resident_mib(id: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("its status");
+    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).expect("its memory");
+    let kib: f64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+    kib / 1024.0
 }

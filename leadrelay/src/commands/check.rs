@@ -1,4 +1,4 @@
-//! `leadrelay check`: every mistake in the configuration at once; with `--live`, the destinations asked as well.
+//! `leadrelay check`: every mistake in the configuration at once; with `--live`, the broker and the destinations asked as well.
 
 use clap::Args as ClapArgs;
 use leadrelay_router::Rules;
@@ -14,7 +14,8 @@ mod live;
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
-    /// Also ask every destination: proves the credentials and holds the routes against its fields.
+    /// Also ask RabbitMQ, where it is the queue, and every destination: proves the credentials, and holds the routes against
+    /// the destinations' fields. What leadrelay needs on RabbitMQ is declared by it.
     #[arg(long)]
     live: bool,
 }
@@ -23,12 +24,15 @@ pub(crate) async fn run(call: &Call, args: Args) -> Done {
     let mut reading = judged(call);
     let told = if args.live { live::ask(&reading.loaded, &Clock::real()).await } else { Vec::new() };
     reading.add(told.iter().flat_map(|t| t.mistakes.clone()));
-    let unreachable = told.iter().any(|t| t.error.is_some());
+    let brokers = if args.live { live::brokers(&reading.loaded).await } else { Vec::new() };
+    let unreachable = told.iter().any(|t| t.error.is_some()) || brokers.iter().any(|b| b.fault.is_some());
     match reading.complete() {
         Ok(loaded) => {
             if call.output.json {
-                call.output.json(&json!({"ok": !unreachable, "mistakes": [], "destinations": told}))?;
+                call.output
+                    .json(&json!({"ok": !unreachable, "mistakes": [], "queue": brokers, "destinations": told}))?;
             } else {
+                brokers.iter().for_each(|b| call.output.line(b.to_string()));
                 told.iter().for_each(|t| call.output.line(t.to_string()));
                 if !unreachable {
                     call.output.line(summary(&loaded));
@@ -38,9 +42,11 @@ pub(crate) async fn run(call: &Call, args: Args) -> Done {
         }
         Err(error) => {
             if call.output.json {
-                call.output.json(&json!({"ok": false, "mistakes": error.mistakes, "destinations": told}))?;
+                call.output
+                    .json(&json!({"ok": false, "mistakes": error.mistakes, "queue": brokers, "destinations": told}))?;
                 return Err(Failure::Exit(2));
             }
+            brokers.iter().for_each(|b| call.output.line(b.to_string()));
             told.iter().for_each(|t| call.output.line(t.to_string()));
             Err(Failure::Config(error))
         }

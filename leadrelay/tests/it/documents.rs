@@ -27,7 +27,8 @@ fn command(dir: &Path, args: &[&str]) -> Command {
         .current_dir(dir)
         .env("CONTOSO_ADDON_TOKEN", "sample-token-0123456789")
         .env("WEBSITE_TOKEN", "sample-token-9876543210")
-        .env("PARTNER_WEBHOOK_SECRET", world::SECRET);
+        .env("PARTNER_WEBHOOK_SECRET", world::SECRET)
+        .env("RABBITMQ_PASSWORD", "sample-password");
     command
 }
 

@@ -2,6 +2,7 @@
 //! documents, the shape of the workspace.
 
 mod architecture;
+mod chaos;
 mod cli;
 mod documents;
 mod e2e;

@@ -131,9 +131,7 @@ impl QueueConfig {
     pub(super) fn mistakes(&self) -> Vec<Mistake> {
         let mut found = Vec::new();
         if !self.url.is_embedded() {
-            for (url, (key, node)) in self.url.0.iter().zip(self.nodes()) {
-                found.extend(node.err().map(|reason| Mistake::new(key, reason).nearest(url, [EMBEDDED])));
-            }
+            found.extend(self.url.0.iter().zip(self.nodes()).filter_map(|(url, (key, node))| mistake(url, key, node)));
         }
         if let Some(QueueTlsConfig { cert, key, .. }) = &self.tls
             && cert.is_some() != key.is_some()
@@ -156,6 +154,15 @@ impl QueueConfig {
     }
 }
 
+/// What is wrong with one URL.
+fn mistake(url: &str, key: String, node: Result<Node, String>) -> Option<Mistake> {
+    if url == EMBEDDED {
+        let mistake = Mistake::new(key, "is no node of RabbitMQ");
+        return Some(mistake.remedy("leave it out, or write it alone for the embedded queue"));
+    }
+    node.err().map(|reason| Mistake::new(key, reason).nearest(url, [EMBEDDED]))
+}
+
 impl Loaded {
     /// How RabbitMQ is reached, and what it holds for this configuration; `None` for the embedded queue. Its connections are
     /// called after the process, `name`.
@@ -171,8 +178,7 @@ impl Loaded {
             identity: tls.cert.as_ref().zip(tls.key.as_ref()).map(|(cert, key)| (self.path(cert), self.path(key))),
         });
         let deliver = self.config.destinations.keys().map(|name| Topic::deliver(name).name().to_string());
-        let topics =
-            [Topic::leads().name(), Topic::events().name(), Topic::parked().name()].map(|name| name.to_string());
+        let topics = [Topic::leads().name(), Topic::events().name(), Topic::parked().name()].map(ToString::to_string);
         Some(amqp::Settings {
             nodes,
             tls,
@@ -180,5 +186,90 @@ impl Loaded {
             topics: topics.into_iter().chain(deliver).collect(),
             delay_tiers: queue.delay_tiers.iter().map(|span| span.0).collect(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::{Config, Loader};
+    use super::*;
+
+    fn of(text: &str) -> Result<Config, Vec<Mistake>> {
+        Loader::default().parse(text, Path::new("conf"), std::iter::empty())
+    }
+
+    fn broker(text: &str) -> Option<amqp::Settings> {
+        let config = of(text).unwrap_or_else(|found| panic!("{text}: {found:?}"));
+        Loaded { config, file: "conf/leadrelay.toml".into(), base_dir: "conf".into() }.broker("leadrelay-test")
+    }
+
+    #[test]
+    fn the_embedded_queue_has_no_broker() {
+        assert!(broker("").is_none());
+        assert!(broker("[queue]\nurl = ['embedded']").is_none());
+    }
+
+    #[test]
+    fn nodes_share_a_password_and_topics_are_those_of_the_destinations() {
+        let settings = broker(
+            "[queue]\nurl = ['amqps://relay@a', 'amqps://relay:own@b']\npassword = 'shared'\n\
+             tls = { ca = 'ca.pem', cert = '/tls/cert.pem', key = 'key.pem' }\ndelay_tiers = ['1s', '1m', '2h']\n\
+             [destinations.crm]\nconnector = 'x'\n[destinations.inbox]\nconnector = 'y'\n",
+        )
+        .expect("a broker");
+        let nodes: Vec<_> = settings.nodes.iter().map(|node| (node.host.as_str(), node.password.expose())).collect();
+        assert_eq!(nodes, [("a", "shared"), ("b", "own")]);
+        assert_eq!(settings.topics, ["leads", "events", "parked", "deliver.crm", "deliver.inbox"]);
+        assert_eq!(settings.tls.ca, Some("conf/ca.pem".into()));
+        assert_eq!(settings.tls.identity, Some(("/tls/cert.pem".into(), "conf/key.pem".into())));
+        assert_eq!(settings.delay_tiers, [1, 60, 7200].map(Duration::from_secs));
+        assert_eq!(settings.name, "leadrelay-test");
+        assert_eq!(broker("[queue]\nurl = 'amqp://mq'").expect("a broker").delay_tiers, DELAY_TIERS);
+    }
+
+    #[test]
+    fn no_url_and_no_password_is_printed() {
+        let config = of("[queue]\nurl = 'amqp://relay:hunter2@mq'\npassword = 'hunter2'").expect("sound");
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_told_by_its_key() {
+        let told = |text: &str| {
+            let found = of(&format!("[queue]\n{text}")).expect_err(text);
+            found
+                .iter()
+                .map(|m| format!("{}: {}; {}", m.key, m.reason, m.remedy.as_deref().unwrap_or("-")))
+                .collect::<Vec<_>>()
+                .join("\n")
+        };
+        let (node, urls) = ("\"amqp://user@host:5672/vhost\"", "or an array of up to 16 such URLs");
+        let wrong = format!(
+            "queue.url: must be \"embedded\", or a URL such as {node}, in whose user, password and vhost everything but letters \
+             and digits is percent-encoded; did you mean `embedded`?"
+        );
+        assert_eq!(told("url = 'embeded'"), wrong);
+        assert_eq!(told("url = []"), format!("queue.url: must be \"embedded\", a URL such as {node}, {urls}; -"));
+        assert_eq!(
+            told("url = 7"),
+            format!("queue.url: must be \"embedded\", a URL such as {node}, {urls}, not a number; -")
+        );
+        assert_eq!(
+            told("url = ['amqp://a', 'embedded']"),
+            "queue.url[1]: is no node of RabbitMQ; leave it out, or write it alone for the embedded queue"
+        );
+        assert_eq!(
+            told("url = 'amqp://relay@a'"),
+            "queue.url: names user \"relay\" and no password; write queue.password = { file = \"..\" }; -"
+        );
+        assert_eq!(told("tls = { cert = 'a' }"), "queue.tls: `cert` and `key` belong together; name both or neither");
+        for tiers in ["['5s', '5s']", "['1m', '5s']", "['1ms']", "['31d']", "['1s', '1h']"] {
+            assert!(told(&format!("delay_tiers = {tiers}")).starts_with("queue.delay_tiers: must ascend"), "{tiers}");
+        }
+        assert!(told("delay_tiers = []").starts_with("queue.delay_tiers: "));
+        let far = "url = 'amqp://mq'\ndelay_tiers = ['1s']\n[destinations.a]\nconnector = 'x'\nretry.max_delay = '1h'";
+        assert!(told(far).starts_with("destinations.a.retry.max_delay: is more than 1000 times"));
     }
 }

@@ -8,13 +8,13 @@ use super::{Claims, Handle, Message, Queue, QueueError, Source, Topic};
 
 /// Messages of one topic, unread.
 #[derive(Debug)]
-pub struct Carrier(Claims<IgnoredAny>);
+pub struct Carrier(pub(super) Claims<IgnoredAny>);
 
 /// One claimed message, to be published elsewhere and then settled here.
 #[derive(Debug)]
 #[must_use = "what is dropped goes back to its queue"]
 pub struct Carried {
-    /// The message, with its id.
+    /// The message, with its id, and with what is left of its delay where it is claimed before its time.
     pub message: Message,
     /// The right to settle it.
     pub handle: Handle,
@@ -42,7 +42,7 @@ impl Carrier {
             message: Message {
                 topic: raw.published_to.unwrap_or_else(|| topic.clone()),
                 id: raw.id,
-                not_before: None,
+                not_before: raw.not_before,
                 body: raw.body,
             },
             handle: raw.handle,

@@ -8,6 +8,7 @@
 pub mod amqp;
 mod carry;
 pub mod embedded;
+mod removal;
 mod topic;
 
 use std::fmt;
@@ -18,6 +19,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
 pub use carry::{Carried, Carrier};
+pub use removal::{Place, Removal};
 pub use topic::{DecodeError, ENVELOPE_VERSION, Envelope, Message, Topic};
 
 use crate::clock::Clock;
@@ -261,6 +263,8 @@ struct RawClaim {
     id: uuid::Uuid,
     /// The topic that it was published to, where that is not the one that it is claimed from.
     published_to: Option<Arc<str>>,
+    /// When it is due, where it was handed out before that.
+    not_before: Option<jiff::Timestamp>,
     body: bytes::Bytes,
     redelivered: u32,
     handle: Handle,

@@ -121,6 +121,11 @@ impl Message {
         self
     }
 
+    /// The earliest time at which it is to be claimed; `None` when that is now.
+    pub fn due(&self) -> Option<Timestamp> {
+        self.not_before
+    }
+
     /// The name of its topic.
     pub fn topic(&self) -> &str {
         &self.topic

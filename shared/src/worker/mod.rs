@@ -25,11 +25,12 @@ use crate::connector::Connector;
 use crate::control::Control;
 use crate::delivery::Delivery;
 use crate::fields::Fields;
-use crate::queue::{Claim, Claims, QueueError, Topic};
+use crate::queue::{Claim, Claims, Health, QueueError, Topic};
 use crate::service::{Ctx, RunError, State};
 
-/// How long a worker that starts waits for operators' decisions.
-const CONTROL_WAIT: Duration = Duration::from_secs(5);
+/// How long a worker that starts waits for operators' decisions. The ledger tells them every 5 seconds; a little longer, so that
+/// the first is heard wherever in between this is.
+const CONTROL_WAIT: Duration = Duration::from_secs(7);
 
 type Decisions = watch::Receiver<Option<Arc<Control>>>;
 
@@ -45,7 +46,7 @@ pub async fn run<C: Connector>(ctx: Ctx, destination: String) -> Result<(), RunE
     tokio::select! {
         // Fails only when the queue is gone, which the first claim will tell.
         _ = control.wait_for(Option::is_some) => {}
-        () = desk.ctx.clock.sleep(CONTROL_WAIT) => {}
+        () = long_enough(&desk.ctx) => {}
         () = desk.ctx.stop.draining() => {}
     }
     // What was asked for before this start is no news.
@@ -64,6 +65,15 @@ pub async fn run<C: Connector>(ctx: Ctx, destination: String) -> Result<(), RunE
         () = desk.ctx.stop.immediate() => attempts.shutdown().await,
     }
     worked
+}
+
+/// Waits as long as decisions are waited for. They come through the broker, so the time begins when it is there.
+async fn long_enough(ctx: &Ctx) {
+    if !ctx.config().queue.url.is_embedded() {
+        // Fails only when the queue is gone, which the first claim will tell.
+        let _ = ctx.queue.health().wait_for(|health| *health == Health::Ready).await;
+    }
+    ctx.clock.sleep(CONTROL_WAIT).await;
 }
 
 /// Claims and attempts, until draining.

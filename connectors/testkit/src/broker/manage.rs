@@ -84,6 +84,6 @@ impl Broker {
 
     /// Has it take no messages because its disk is full, or ends that.
     pub async fn disk_alarm(&self, on: bool) {
-        self.ctl(&["set_disk_free_limit", if on { "900TB" } else { "1MB" }]);
+        self.ctl(&["set_disk_free_limit", if on { "900000GB" } else { "1MB" }]);
     }
 }

@@ -1,16 +1,21 @@
 //! One node: started, killed, stopped, started again.
+//!
+//! Invariant: a node that does not run leaves its data and its ports to the next start.
 
+use std::fmt;
+use std::fs::Permissions;
 use std::net::TcpListener;
-use std::os::unix::process::CommandExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::AtomicU32;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+
+use super::keeper::Keeper;
 
 /// How long a node may take to start: far more than it needs on a slow machine.
 const START: Duration = Duration::from_secs(120);
@@ -19,21 +24,28 @@ const ASK_EVERY: Duration = Duration::from_millis(100);
 
 const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 
-/// Ends the whole group when its input ends, and then nobody is left who wants the data.
-const KEEPER: &str = r#"
-epmd -port "$ERL_EPMD_PORT" -address 127.0.0.1 >/dev/null 2>&1 &
-"$0" >>"$HOME/out.log" 2>&1 &
-cat >/dev/null
-rm -rf "$HOME"
-kill -9 0
-"#;
-
 /// A RabbitMQ node of the tests' own.
 pub struct Broker {
     pub(super) dir: TempDir,
     pub(super) ports: Ports,
     pub(super) vhosts: AtomicU32,
-    running: Mutex<Option<Running>>,
+    running: Mutex<Option<Keeper>>,
+    /// Where the names of nodes are known; it stays when the node ends, as a machine's does.
+    _names: Arc<Names>,
+}
+
+/// The names of the nodes on one machine: Erlang's port mapper, on a port of its own.
+pub(super) struct Names {
+    port: u16,
+    _daemon: Keeper,
+}
+
+impl Names {
+    pub(super) fn start() -> Arc<Self> {
+        let [port] = free_ports();
+        let program = ["epmd", "-port", &port.to_string(), "-address", "127.0.0.1"];
+        Arc::new(Self { port, _daemon: Keeper::run(&program, &[], None, Path::new("/dev/null")) })
+    }
 }
 
 /// Where a node listens.
@@ -42,13 +54,7 @@ pub(super) struct Ports {
     pub(super) amqp: u16,
     pub(super) management: u16,
     pub(super) distribution: u16,
-    pub(super) epmd: u16,
-}
-
-struct Running {
-    group: Child,
-    /// Closed when this process ends.
-    _keeping: Option<ChildStdin>,
+    pub(super) names: u16,
 }
 
 impl Broker {
@@ -62,10 +68,17 @@ impl Broker {
     /// # Panics
     /// When it cannot be started; its log is shown.
     pub async fn start_with(lines: &str) -> Self {
+        let broker = Self::named_in(Names::start(), lines);
+        broker.start_again().await;
+        broker
+    }
+
+    /// A node that is not started yet, known under its name there.
+    pub(super) fn named_in(names: Arc<Names>, lines: &str) -> Self {
         assert!(Path::new(SERVER).exists(), "{SERVER} is missing: `make needs` installs it");
         let dir = tempfile::Builder::new().prefix("rabbitmq-").tempdir().expect("a directory");
-        let [amqp, management, distribution, epmd] = free_ports();
-        let ports = Ports { amqp, management, distribution, epmd };
+        let [amqp, management, distribution] = free_ports();
+        let ports = Ports { amqp, management, distribution, names: names.port };
         let config = format!(
             "listeners.tcp.default = 127.0.0.1:{amqp}\nmanagement.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {management}\n\
              loopback_users = none\nraft.wal_max_size_bytes = 64000000\ncollect_statistics_interval = 1000\n\
@@ -73,9 +86,7 @@ impl Broker {
         );
         std::fs::write(dir.path().join("rabbit.conf"), config).expect("written");
         std::fs::write(dir.path().join("plugins"), "[rabbitmq_management].").expect("written");
-        let broker = Self { dir, ports, vhosts: AtomicU32::new(0), running: Mutex::new(None) };
-        broker.start_again().await;
-        broker
+        Self { dir, ports, vhosts: AtomicU32::new(0), running: Mutex::new(None), _names: names }
     }
 
     /// Where it takes AMQP connections, on loopback.
@@ -99,6 +110,7 @@ impl Broker {
             }
         });
         if started.await.is_err() {
+            self.kill();
             let log = std::fs::read_to_string(self.dir.path().join("out.log")).unwrap_or_default();
             panic!("RabbitMQ does not start:\n{log}");
         }
@@ -106,9 +118,7 @@ impl Broker {
 
     /// Ends it as a power cut would.
     pub fn kill(&self) {
-        if let Some(running) = self.running().take() {
-            running.end();
-        }
+        drop(self.running().take());
     }
 
     /// Stops it as an operator would.
@@ -124,7 +134,7 @@ impl Broker {
             ("HOME", self.dir.path().display().to_string()),
             ("RABBITMQ_NODENAME", self.name()),
             ("RABBITMQ_DIST_PORT", self.ports.distribution.to_string()),
-            ("ERL_EPMD_PORT", self.ports.epmd.to_string()),
+            ("ERL_EPMD_PORT", self.ports.names.to_string()),
             ("RABBITMQ_MNESIA_BASE", at("data")),
             ("RABBITMQ_LOG_BASE", at("log")),
             ("RABBITMQ_CONFIG_FILE", at("rabbit.conf")),
@@ -140,18 +150,25 @@ impl Broker {
         format!("test{}@localhost", self.ports.distribution)
     }
 
-    fn run(&self) -> Running {
-        let mut group = Command::new("bash")
-            .args(["-c", KEEPER, SERVER])
-            .envs(self.environment())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .expect("bash starts");
-        let keeping = group.stdin.take();
-        Running { group, _keeping: keeping }
+    fn run(&self) -> Keeper {
+        Keeper::run(&[SERVER], &self.environment(), Some(self.dir.path()), &self.dir.path().join("out.log"))
+    }
+
+    /// Gives it the secret that nodes show each other; without one it makes its own.
+    pub(super) fn knows(&self, cookie: &str) {
+        let file = self.dir.path().join(".erlang.cookie");
+        std::fs::write(&file, cookie).expect("written");
+        std::fs::set_permissions(&file, Permissions::from_mode(0o400)).expect("read by us alone");
+    }
+
+    /// Whether it was started and not ended since.
+    pub fn runs(&self) -> bool {
+        self.running().is_some()
+    }
+
+    /// Where its data is.
+    pub fn directory(&self) -> &Path {
+        self.dir.path()
     }
 
     /// Whether it answers the first bytes of AMQP.
@@ -166,24 +183,21 @@ impl Broker {
         matches!(tokio::time::timeout(Duration::from_secs(5), hello).await, Ok(Ok(true)))
     }
 
-    fn running(&self) -> std::sync::MutexGuard<'_, Option<Running>> {
+    fn running(&self) -> std::sync::MutexGuard<'_, Option<Keeper>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Running {
-    /// Ends the group, the keeper first of all with it, so that the data stays.
-    fn end(mut self) {
-        let group = format!("-{}", self.group.id());
-        let killed = Command::new("kill").args(["-9", "--", &group]).status().expect("kill runs");
-        assert!(killed.success(), "the node is there to be killed");
-        self.group.wait().expect("it ends");
     }
 }
 
 impl Drop for Broker {
     fn drop(&mut self) {
+        // Before its directory.
         self.kill();
+    }
+}
+
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broker").field("ports", &self.ports).finish_non_exhaustive()
     }
 }
 

@@ -1,7 +1,9 @@
 //! The suite is itself held to something: it passes a connector that keeps the contract and fails one that breaks a line.
 
+mod broker;
 mod careless;
 mod server;
+mod wire;
 
 use std::future::Future;
 

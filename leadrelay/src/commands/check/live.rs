@@ -1,4 +1,4 @@
-//! `leadrelay check --live`: each destination asked once, and the routes held against the fields that it has.
+//! `leadrelay check --live`: the broker and each destination asked once, and the routes held against the fields that it has.
 
 use std::fmt;
 
@@ -6,6 +6,7 @@ use leadrelay_shared::clock::Clock;
 use leadrelay_shared::config::{Loaded, Mistake, RouteConfig};
 use leadrelay_shared::error::DeliveryError;
 use leadrelay_shared::fields::{Field, Fields, utf16_len};
+use leadrelay_shared::queue::amqp::{Examined, examine};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -31,6 +32,14 @@ impl fmt::Display for Told {
             (None, 0) => write!(f, "{}: answers, and takes any field", self.destination),
             (None, n) => write!(f, "{}: answers, and told its {n} fields", self.destination),
         }
+    }
+}
+
+/// Asks every node of the broker, where the queue is one.
+pub(super) async fn brokers(loaded: &Loaded) -> Vec<Examined> {
+    match loaded.broker("leadrelay-check") {
+        Some(settings) => examine(&settings).await,
+        None => Vec::new(),
     }
 }
 

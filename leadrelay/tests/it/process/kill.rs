@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use leadrelay_testkit::{Fault, How, Plan};
 
+use crate::support::chance::{Moments, number, seed};
 use crate::support::partner::Partner;
 use crate::support::poster;
 use crate::support::process::Process;
@@ -13,25 +14,11 @@ use crate::support::world::{self, World};
 
 const LEADS: u64 = 2_000;
 
-fn number(variable: &str, default: u64) -> u64 {
-    std::env::var(variable).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
-}
-
-/// A small generator: the moments need a seed that can be given again, and nothing more.
-struct Moments(u64);
-
-impl Moments {
-    fn next(&mut self, below: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % below
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 #[expect(clippy::print_stdout, reason = "the figures of this run are what it is for")]
 async fn whatever_was_answered_2xx_arrives() {
     let rounds = number("CHAOS_ROUNDS", 20);
-    let seed = number("CHAOS_SEED", u64::from(std::process::id()));
+    let seed = seed();
     let mut moments = Moments(seed);
     let receiver = Partner::start(world::SECRET).await;
     let faults = vec![
@@ -52,8 +39,7 @@ async fn whatever_was_answered_2xx_arrives() {
         let posting = tokio::spawn(async move {
             poster::post(&door, 64, first..first + LEADS, leadrelay_testkit::samples::lead_json).await
         });
-        // The random moment is the point of this test: nothing is waited for.
-        tokio::time::sleep(Duration::from_millis(20 + moments.next(1500))).await;
+        moments.pass(20, 1520).await;
         relay.signal(libc::SIGKILL);
         relay.ended().await;
         let answers = posting.await.expect("posting ends");

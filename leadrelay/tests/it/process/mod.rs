@@ -4,4 +4,5 @@ mod canary;
 mod disk;
 mod failpoints;
 mod kill;
+mod services;
 mod signals;

@@ -1,4 +1,4 @@
-//! `leadrelay up` as a process of its own: started, listened to, ended in every way.
+//! `leadrelay up`, or a service, as a process of its own: started, listened to, ended in every way.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -23,8 +23,14 @@ pub(crate) struct Process {
 impl Process {
     /// Starts `leadrelay up` on the configuration in `dir`, with these variables.
     pub(crate) fn start(dir: &Path, variables: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_leadrelay"))
-            .args(["up", "--config"])
+        Self::run(Path::new(env!("CARGO_BIN_EXE_leadrelay")), &["up"], dir, variables)
+    }
+
+    /// Starts a program on the configuration in `dir`.
+    pub(crate) fn run(program: &Path, arguments: &[&str], dir: &Path, variables: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(program)
+            .args(arguments)
+            .arg("--config")
             .arg(dir.join("leadrelay.toml"))
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
@@ -49,6 +55,13 @@ impl Process {
             Ok(Ok(lines)) => first(&lines).expect("it was just there"),
             _ => panic!("it never said {what:?}: {}", self.output.lock().expect("its output")),
         }
+    }
+
+    /// Waits until it has said this so many times.
+    pub(crate) async fn said_times(&mut self, text: &str, times: usize) {
+        let enough = |lines: &Vec<String>| lines.iter().filter(|line| line.contains(text)).count() >= times;
+        let heard = tokio::time::timeout(PATIENCE, self.lines.wait_for(enough)).await.is_ok_and(|told| told.is_ok());
+        assert!(heard, "it did not say {text:?} {times} times: {}", self.output.lock().expect("its output"));
     }
 
     /// Waits until it has said this.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::consumer::Subscription;
+use super::removal::Removing;
 use super::{Engine, Shared};
 use crate::queue::{QueueError, RawClaim, Right};
 
@@ -17,6 +18,7 @@ pub(in crate::queue) struct Claims {
     engine: Engine,
     topic: Arc<str>,
     ahead: usize,
+    removing: Option<Removing>,
     subscription: Option<Subscription>,
     /// Messages of this subscription that cannot be read and take up its room.
     aside: usize,
@@ -30,7 +32,12 @@ impl std::fmt::Debug for Claims {
 
 impl Claims {
     pub(super) fn new(engine: Engine, topic: Arc<str>) -> Self {
-        Self { engine, topic, ahead: 1, subscription: None, aside: 0 }
+        Self { engine, topic, ahead: 1, removing: None, subscription: None, aside: 0 }
+    }
+
+    /// All messages of a place, whatever their time.
+    pub(super) fn to_remove(engine: Engine, place: Arc<str>, removing: Removing) -> Self {
+        Self { removing: Some(removing), ..Self::new(engine, place) }
     }
 
     pub(in crate::queue) fn ahead(&mut self, messages: usize) {
@@ -80,7 +87,7 @@ impl Claims {
         if subscription.is_none() {
             self.aside = 0;
         }
-        let start = || Subscription::start(self.engine.shared(), &self.topic, wanted);
+        let start = || Subscription::start(self.engine.shared(), &self.topic, wanted, self.removing);
         self.subscription.insert(subscription.unwrap_or_else(start))
     }
 }

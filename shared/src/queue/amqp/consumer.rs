@@ -20,6 +20,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::claims::Handle;
 use super::held::Held;
 use super::link::Link;
+use super::removal::Removing;
 use super::{Shared, fault, headers, topology};
 use crate::queue::RawClaim;
 
@@ -37,11 +38,11 @@ pub(super) struct Subscription {
 }
 
 impl Subscription {
-    pub(super) fn start(shared: &Arc<Shared>, topic: &Arc<str>, prefetch: u16) -> Self {
+    pub(super) fn start(shared: &Arc<Shared>, topic: &Arc<str>, prefetch: u16, removing: Option<Removing>) -> Self {
         let (arriving, arrived) = mpsc::unbounded_channel();
         let cancel = shared.stop.child_token();
-        let consuming =
-            Consuming { shared: shared.clone(), topic: topic.clone(), prefetch, arriving, cancel: cancel.clone() };
+        let (shared_of, topic, cancel_of) = (shared.clone(), topic.clone(), cancel.clone());
+        let consuming = Consuming { shared: shared_of, topic, prefetch, removing, arriving, cancel: cancel_of };
         shared.tasks.spawn(consuming.run());
         Self { prefetch, arrived, _cancel: cancel.drop_guard() }
     }
@@ -51,6 +52,7 @@ struct Consuming {
     shared: Arc<Shared>,
     topic: Arc<str>,
     prefetch: u16,
+    removing: Option<Removing>,
     arriving: UnboundedSender<RawClaim>,
     cancel: CancellationToken,
 }
@@ -58,7 +60,10 @@ struct Consuming {
 impl Consuming {
     async fn run(self) {
         while let Some(link) = self.link().await {
-            match self.consume(&link).await {
+            let ended = self.consume(&link).await;
+            // What nobody has a handle of any more went with its channel.
+            self.shared.holdings.forget_lost();
+            match ended {
                 Ok(()) if self.cancel.is_cancelled() => return,
                 Ok(()) => tracing::info!(topic = %self.topic, "the broker ended a subscription; it is made again"),
                 Err(_) if link.is_lost() => continue,
@@ -85,14 +90,19 @@ impl Consuming {
 
     /// Consumes until cancelled, or until the subscription ends by itself.
     async fn consume(&self, link: &Arc<Link>) -> Result<(), Error> {
-        link.ensure(&self.topic).await?;
+        let queue = match self.removing {
+            Some(Removing::Step(step)) => topology::delay(step),
+            _ => {
+                link.ensure(&self.topic).await?;
+                topology::queue(&self.topic)
+            }
+        };
         let channel = link.consuming.create_channel().await?;
         channel.basic_qos(self.prefetch, BasicQosOptions::default()).await?;
         // A tag that was used before can lose deliveries on brokers before 3.11.23.
         let tag = self.shared.new_tag();
         let (options, none) = (BasicConsumeOptions::default(), FieldTable::default());
-        let mut consumer =
-            channel.basic_consume(topology::queue(&self.topic).into(), tag.clone().into(), options, none).await?;
+        let mut consumer = channel.basic_consume(queue.into(), tag.clone().into(), options, none).await?;
         loop {
             tokio::select! {
                 biased;
@@ -132,10 +142,12 @@ impl Consuming {
             id,
             body: body.clone(),
             redelivered,
+            delay: self.removing.map_or(Duration::ZERO, |removing| removing.delay(&properties, &self.shared.clock)),
         };
+        let not_before = (!held.delay.is_zero()).then(|| self.shared.clock.now() + held.delay);
         let key = self.shared.holdings.add(held);
         let remaining = headers::remaining(&properties);
-        if !remaining.is_zero() {
+        if self.removing.is_none() && !remaining.is_zero() {
             return self.shared.give_back(key, remaining);
         }
         let handle = Handle::new(self.shared.clone(), key);
@@ -143,6 +155,7 @@ impl Consuming {
         let _ = self.arriving.send(RawClaim {
             id,
             published_to: Some(published_to),
+            not_before,
             body,
             redelivered,
             handle: crate::queue::Handle(crate::queue::Right::Amqp(handle)),

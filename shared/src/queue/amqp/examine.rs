@@ -3,6 +3,8 @@
 //! Declaring what must stand finds a topology that differs, a broker that is too old, and a permission that is missing:
 //! declaring asks for `configure`, binding for `write` and `read`. Nothing is published.
 
+use std::fmt;
+
 use lapin::Error;
 
 use super::connect::connect;
@@ -10,12 +12,21 @@ use super::settings::{Node, Settings};
 use super::{fault, origin, topology};
 
 /// What one node answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Examined {
     /// The node, as `host:port`.
     pub node: String,
     /// What is wrong with it, with the remedy; `None` when it is as it must be.
     pub fault: Option<String>,
+}
+
+impl fmt::Display for Examined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.fault {
+            Some(fault) => f.write_str(fault),
+            None => write!(f, "RabbitMQ at {} answers, and has what leadrelay needs", self.node),
+        }
+    }
 }
 
 /// Asks every node, one after the other.

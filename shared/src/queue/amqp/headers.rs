@@ -5,12 +5,15 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 use uuid::Uuid;
 
 /// What is left of the delay after the step that the message is in, in milliseconds.
 const REMAINING: &str = "leadrelay-remaining-ms";
+/// When the message was published into the step that it is in, in milliseconds since 1970.
+const WAITS_SINCE: &str = "leadrelay-waits-since-ms";
 /// Holders that ended with the message before it was last published.
 const REDELIVERED: &str = "leadrelay-redelivered";
 /// The process that told the decisions.
@@ -18,9 +21,12 @@ const ORIGIN: &str = "leadrelay-origin";
 /// The broker's own count of returns since the message was last published.
 const DELIVERY_COUNT: &str = "x-delivery-count";
 
-/// On disk, as JSON, by this id.
-pub(super) fn persistent(id: Uuid, remaining: Duration, redelivered: u32) -> BasicProperties {
+/// On disk, as JSON, by this id; `since` now, where it goes into a step.
+pub(super) fn persistent(id: Uuid, remaining: Duration, since: Option<Timestamp>, redelivered: u32) -> BasicProperties {
     let mut headers = FieldTable::default();
+    if let Some(since) = since {
+        headers.insert(WAITS_SINCE.into(), AMQPValue::LongLongInt(since.as_millisecond()));
+    }
     if !remaining.is_zero() {
         let ms = i64::try_from(remaining.as_millis()).unwrap_or(i64::MAX);
         headers.insert(REMAINING.into(), AMQPValue::LongLongInt(ms));
@@ -50,6 +56,12 @@ pub(super) fn id(properties: &BasicProperties) -> Option<Uuid> {
 /// What is left of the delay.
 pub(super) fn remaining(properties: &BasicProperties) -> Duration {
     Duration::from_millis(number(properties, REMAINING))
+}
+
+/// Since when the message waits in its step; `None` where it is not told.
+pub(super) fn waits_since(properties: &BasicProperties) -> Option<Timestamp> {
+    let ms = number(properties, WAITS_SINCE);
+    if ms == 0 { None } else { Timestamp::from_millisecond(i64::try_from(ms).ok()?).ok() }
 }
 
 /// How many holders ended with the message.
@@ -86,18 +98,20 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_and_the_brokers_count_is_added() {
-        let id_of = Uuid::from_u128(7);
-        let mut written = persistent(id_of, Duration::from_millis(1500), 3);
+        let (id_of, since) = (Uuid::from_u128(7), Timestamp::from_second(1_800_000_000).expect("a time"));
+        let mut written = persistent(id_of, Duration::from_millis(1500), Some(since), 3);
         assert_eq!(
             (id(&written), remaining(&written), redelivered(&written)),
             (Some(id_of), Duration::from_millis(1500), 3)
         );
+        assert_eq!(waits_since(&written), Some(since));
         let mut headers = written.headers().clone().expect("headers");
         headers.insert(DELIVERY_COUNT.into(), AMQPValue::LongInt(2));
         written = written.with_headers(headers);
         assert_eq!(redelivered(&written), 5);
         let nothing = BasicProperties::default();
         assert_eq!((id(&nothing), remaining(&nothing), redelivered(&nothing)), (None, Duration::ZERO, 0));
+        assert_eq!(waits_since(&nothing), None);
     }
 
     #[test]

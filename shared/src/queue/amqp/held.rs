@@ -19,6 +19,7 @@ use uuid::Uuid;
 use super::link::Link;
 use super::publisher::Outgoing;
 use super::{fault, outgoing};
+use crate::clock::Clock;
 use crate::queue::QueueError;
 
 /// Copies published together.
@@ -36,6 +37,8 @@ pub(super) struct Held {
     pub(super) id: Uuid,
     pub(super) body: Bytes,
     pub(super) redelivered: u32,
+    /// What is left of its delay, where it was handed out before its time.
+    pub(super) delay: Duration,
 }
 
 impl Held {
@@ -115,6 +118,7 @@ impl Holdings {
 pub(super) async fn give_back(
     holdings: Arc<Holdings>,
     steps: Vec<Duration>,
+    clock: Clock,
     mut told: mpsc::UnboundedReceiver<Return>,
 ) {
     let mut batch = Vec::with_capacity(AT_ONCE);
@@ -122,22 +126,22 @@ pub(super) async fn give_back(
         let mut returning = Vec::with_capacity(batch.len());
         for (key, delay) in batch.drain(..) {
             match holdings.get(key) {
-                Some(held) => returning.push(Returning { key, held, delay }),
+                Some(held) => returning.push(Returning { key, delay: delay.max(held.delay), held }),
                 // It went with its link, and comes again.
                 None => holdings.forget([key]),
             }
         }
         while let Some(link) = returning.first().map(|r| r.held.link.clone()) {
             let of_link: Vec<_> = returning.extract_if(.., |r| Arc::ptr_eq(&r.held.link, &link)).collect();
-            return_all(&link, &steps, &of_link).await;
+            return_all(&link, &steps, &clock, &of_link).await;
             holdings.forget(of_link.iter().map(|r| r.key));
         }
     }
 }
 
-async fn return_all(link: &Link, steps: &[Duration], returning: &[Returning]) {
+async fn return_all(link: &Link, steps: &[Duration], clock: &Clock, returning: &[Returning]) {
     loop {
-        let copies = returning.iter().map(|r| copy(&r.held, steps, r.delay)).collect();
+        let copies = returning.iter().map(|r| copy(&r.held, steps, clock, r.delay)).collect();
         match link.publish(copies).await {
             Ok(()) => return acknowledge(returning.iter().map(|r| &r.held)).await,
             Err(_) if link.is_lost() => return,
@@ -156,8 +160,8 @@ async fn return_all(link: &Link, steps: &[Duration], returning: &[Returning]) {
     }
 }
 
-fn copy(held: &Held, steps: &[Duration], delay: Duration) -> Outgoing {
-    outgoing(steps, &held.published_to, held.id, held.body.clone(), delay, held.redelivered)
+fn copy(held: &Held, steps: &[Duration], clock: &Clock, delay: Duration) -> Outgoing {
+    outgoing(steps, clock, &held.published_to, held.id, held.body.clone(), delay, held.redelivered)
 }
 
 /// Acknowledges; what cannot be acknowledged comes again.
@@ -189,7 +193,8 @@ pub(super) async fn settle(holdings: &Holdings, keys: &[u64], outputs: Vec<Outgo
         }
         link.publish(outputs).await?;
     }
-    holdings.forget(keys.iter().copied());
     acknowledge(held.iter()).await;
+    // Last: what is dropped before it was acknowledged is given back.
+    holdings.forget(keys.iter().copied());
     Ok(())
 }

@@ -26,6 +26,13 @@ const CHANNELS: usize = 4;
 const CONFIRM: Duration = Duration::from_secs(10);
 /// And how long more, once the broker has said that it takes nothing.
 const BLOCKED: Duration = Duration::from_millis(500);
+/// How long a broker that was away is left alone once it answers. RabbitMQ 3.10 answers before its queues have elected their
+/// leaders, and a queue that is asked too early stays without one.
+const SETTLE: Duration = Duration::from_secs(2);
+/// How long all that opening a link takes may take beside that.
+const OPEN: Duration = Duration::from_secs(60);
+/// How long a question may take.
+const ANSWER: Duration = Duration::from_secs(10);
 /// How long a connection may take to close.
 const CLOSE: Duration = Duration::from_secs(2);
 
@@ -44,9 +51,29 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Connects, declares what must stand, and starts publishing.
-    pub(super) async fn open(settings: &Settings, node: &Node, topics: &[Arc<str>]) -> Result<Self, Error> {
+    /// Connects, declares what must stand, and starts publishing. `was_away` is whether nobody answered the last time.
+    pub(super) async fn open(
+        settings: &Settings,
+        node: &Node,
+        topics: &[Arc<str>],
+        was_away: bool,
+    ) -> Result<Self, Error> {
         let publishing = connect(settings, node, "publishes").await?;
+        if was_away {
+            tokio::time::sleep(SETTLE).await;
+        }
+        match timeout(OPEN, Self::begin(settings, node, topics, publishing)).await {
+            Ok(opened) => opened,
+            Err(_) => Err(std::io::Error::other("it stopped answering").into()),
+        }
+    }
+
+    async fn begin(
+        settings: &Settings,
+        node: &Node,
+        topics: &[Arc<str>],
+        publishing: Connection,
+    ) -> Result<Self, Error> {
         let consuming = connect(settings, node, "consumes").await?;
         let first = consuming.create_channel().await?;
         topology::declare_base(&first, &settings.delay_tiers).await?;
@@ -97,7 +124,8 @@ impl Link {
             Some(channel) if channel.status().connected() => channel,
             _ => self.consuming.create_channel().await?,
         };
-        let answer = ask(&channel).await?;
+        let silent = || Err(std::io::Error::other("it does not answer; a queue may be without a leader").into());
+        let answer = timeout(ANSWER, ask(&channel)).await.unwrap_or_else(|_| silent())?;
         *kept = Some(channel);
         Ok(answer)
     }

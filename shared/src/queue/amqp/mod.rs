@@ -17,6 +17,7 @@ mod headers;
 mod held;
 mod link;
 mod publisher;
+mod removal;
 mod settings;
 mod supervisor;
 mod topology;
@@ -107,7 +108,7 @@ impl Engine {
             tags: AtomicU64::new(0),
             settings,
         });
-        tokio::spawn(held::give_back(holdings, steps, returned));
+        tokio::spawn(held::give_back(holdings, steps, shared.clock.clone(), returned));
         tokio::spawn(control::tell(shared.clone(), shared.telling.subscribe()));
         tokio::spawn(supervisor::run(shared.clone(), health, closed));
         Self(Arc::new(Owner(shared)))
@@ -206,7 +207,7 @@ impl Shared {
             link.ensure(&topic).await.map_err(|e| QueueError::Blocked(fault::short(&e)))?;
             let delay = not_before
                 .map_or(Duration::ZERO, |at| at.duration_since(self.clock.now()).try_into().unwrap_or_default());
-            ready.push(outgoing(&self.settings.delay_tiers, &topic, id, body, delay, 0));
+            ready.push(outgoing(&self.settings.delay_tiers, &self.clock, &topic, id, body, delay, 0));
         }
         Ok(ready)
     }
@@ -228,18 +229,26 @@ impl Shared {
 }
 
 /// A message as it goes out: to its topic at once, or to the first step of its delay.
-fn outgoing(steps: &[Duration], topic: &str, id: Uuid, body: Bytes, delay: Duration, redelivered: u32) -> Outgoing {
-    let (exchange, remaining) = if delay.is_zero() {
-        (topology::topics_exchange(), Duration::ZERO)
+fn outgoing(
+    steps: &[Duration],
+    clock: &Clock,
+    topic: &str,
+    id: Uuid,
+    body: Bytes,
+    delay: Duration,
+    redelivered: u32,
+) -> Outgoing {
+    let (exchange, remaining, since) = if delay.is_zero() {
+        (topology::topics_exchange(), Duration::ZERO, None)
     } else {
         let (step, remaining) = delay::next(steps, delay);
-        (topology::delay(step), remaining)
+        (topology::delay(step), remaining, Some(clock.now()))
     };
     Outgoing {
         exchange: exchange.into(),
         key: topic.into(),
         body,
-        properties: headers::persistent(id, remaining, redelivered),
+        properties: headers::persistent(id, remaining, since, redelivered),
     }
 }
 

@@ -27,19 +27,19 @@ const GIVE_BACK: Duration = Duration::from_secs(5);
 pub(super) async fn run(shared: Arc<Shared>, health: watch::Sender<Health>, closed: watch::Sender<bool>) {
     let mut told = String::new();
     let mut delay = BACKOFF.0;
-    let mut turn = 0;
+    let (mut turn, mut away) = (0, false);
     while !shared.stop.is_cancelled() {
         let node = &shared.settings.nodes[turn % shared.settings.nodes.len()];
         turn += 1;
         let topics = shared.topics();
         let opened = tokio::select! {
             () = shared.stop.cancelled() => break,
-            opened = Link::open(&shared.settings, node, &topics) => opened,
+            opened = Link::open(&shared.settings, node, &topics, away) => opened,
         };
         match opened {
             Ok(link) => {
                 tracing::info!(broker.host = node.host, broker.port = node.port, "connected to RabbitMQ");
-                (delay, told) = (BACKOFF.0, String::new());
+                (delay, told, away) = (BACKOFF.0, String::new(), false);
                 let reason = keep(&shared, Arc::new(link), &health).await;
                 shared.holdings.forget_lost();
                 if !shared.stop.is_cancelled() {
@@ -54,6 +54,7 @@ pub(super) async fn run(shared: Arc<Shared>, health: watch::Sender<Health>, clos
             }
             Err(error) => {
                 let reason = fault::of_node(node, &error);
+                away = !fault::is_of_configuration(&error);
                 if told != reason {
                     if fault::is_of_configuration(&error) {
                         tracing::error!(reason, "RabbitMQ cannot be used; it is tried again until it can");

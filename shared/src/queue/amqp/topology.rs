@@ -91,6 +91,12 @@ pub(super) async fn probe_streams(channel: &Channel, name: &str) -> lapin::Resul
     channel.queue_delete(name.into(), QueueDeleteOptions::default()).await.map(drop)
 }
 
+/// How many consumers the queue of a topic has.
+pub(super) async fn consumers(channel: &Channel, topic: &str) -> lapin::Result<u32> {
+    let queue = channel.queue_declare(queue(topic).into(), QueueDeclareOptions::durable(), arguments_of(topic)).await?;
+    Ok(queue.consumer_count())
+}
+
 /// How many messages wait in a step.
 pub(super) async fn waiting(channel: &Channel, step: Duration) -> lapin::Result<u64> {
     declare_queue(channel, &delay(step), delay_arguments(step)).await

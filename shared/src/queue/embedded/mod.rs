@@ -87,6 +87,11 @@ impl Engine {
         Claims::new(self.clone(), topic.clone())
     }
 
+    /// Lets everything be claimed, due or not, and takes nothing more.
+    pub(super) async fn leave(&self) -> Result<(), QueueError> {
+        self.send(Op::Leave).await
+    }
+
     pub(super) async fn stats(&self) -> Result<Vec<TopicStats>, QueueError> {
         let (answer, answered) = oneshot::channel();
         self.send(Op::Stats(answer)).await?;

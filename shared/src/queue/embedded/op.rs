@@ -30,6 +30,8 @@ pub(super) enum Op {
     Stats(oneshot::Sender<Vec<TopicStats>>),
     /// Look at what was given back.
     Look,
+    /// From now on everything may be claimed, due or not, and nothing is taken.
+    Leave,
     Close,
 }
 

@@ -44,6 +44,12 @@ impl EngineTime {
         self.opened + Duration::from_millis(u64::try_from(due - self.base).unwrap_or(0))
     }
 
+    /// When the wall clock will show that `due` is reached; `None` when it is.
+    pub(super) fn wall(&self, due: i64) -> Option<Timestamp> {
+        let left = due - self.now();
+        (left > 0).then(|| self.clock.now() + Duration::from_millis(left.unsigned_abs()))
+    }
+
     /// The clock's monotonic reading.
     pub(super) fn reading(&self) -> Duration {
         self.clock.monotonic()

@@ -100,6 +100,7 @@ pub(crate) async fn a_dropped_claim_comes_again_and_does_not_count<O: Opener>(op
             let claim = claim_one(&mut claims).await;
             assert_eq!((number(&claim), claim.redelivered()), (7, 0));
         }
+        drop(claims);
         drain(queue, &leads, 1).await;
     })
     .await;

@@ -1,5 +1,6 @@
 //! The queue: its contract, which every engine keeps, and what the embedded engine promises beyond it.
 
+mod amqp;
 mod child;
 mod contract;
 mod copies;
@@ -9,6 +10,7 @@ mod embedded;
 mod harness;
 mod model;
 mod opener;
+mod removal;
 
 use self::opener::Embedded;
 

@@ -156,6 +156,7 @@ impl Writer {
             .map(|stored| RawClaim {
                 id: stored.id,
                 published_to: None,
+                not_before: self.time.wall(stored.due),
                 redelivered: self.books.ended(stored.seq),
                 body: stored.body,
                 handle: crate::queue::Handle(Right::Embedded(Handle::new(stored.seq, shared.clone()))),

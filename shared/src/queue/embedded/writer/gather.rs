@@ -86,6 +86,7 @@ impl Writer {
             Op::Claim { topic, waiting } => self.books.wait(&topic, waiting),
             Op::Stats(answer) => work.stats.push(answer),
             Op::Look => {}
+            Op::Leave => self.leaving = true,
             Op::Close => work.close = true,
         }
     }

@@ -41,6 +41,8 @@ pub(super) struct Writer {
     time: EngineTime,
     space: Space,
     trouble: Option<Trouble>,
+    /// All messages are being moved elsewhere, those too that are not due.
+    leaving: bool,
     given_back: Arc<GivenBack>,
     shared: Weak<Shared>,
     health: watch::Sender<Health>,
@@ -99,6 +101,7 @@ impl Writer {
             store: Some(store),
             books,
             trouble: None,
+            leaving: false,
             given_back,
             shared,
             health,
@@ -166,7 +169,8 @@ impl Writer {
     }
 
     fn ripen(&mut self) {
-        let now = self.time.now();
+        // In the books alone: on disk, everything keeps its time.
+        let now = if self.leaving { i64::MAX } else { self.time.now() };
         if let Some(store) = &self.store
             && let Err(error) = self.books.ripen(store, now)
         {
@@ -190,7 +194,9 @@ impl Writer {
 
     /// Why nothing may be published now.
     fn refusal(&self) -> Option<String> {
-        self.trouble.as_ref().map(|t| t.reason.clone()).or_else(|| self.space.full().map(str::to_owned))
+        let leaving = self.leaving.then_some("its messages are being moved to another queue");
+        let reason = self.trouble.as_ref().map(|t| t.reason.as_str()).or(leaving).or_else(|| self.space.full());
+        reason.map(str::to_owned)
     }
 
     fn tell_health(&self) {
@@ -233,7 +239,7 @@ fn refuse_closed(op: Op) {
         Op::Publish(publish) => publish.answer,
         Op::Settle(settle) => settle.answer,
         // Those who wait for a claim or for figures learn it from the dropped answer.
-        Op::Claim { .. } | Op::Stats(_) | Op::Look | Op::Close => return,
+        Op::Claim { .. } | Op::Stats(_) | Op::Look | Op::Leave | Op::Close => return,
     };
     // The caller may have gone.
     let _ = answer.send(Err(QueueError::Closed));

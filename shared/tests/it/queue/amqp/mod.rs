@@ -1,0 +1,15 @@
+//! The engine on RabbitMQ: the contract, and what it promises beyond it.
+
+mod broken;
+mod confirms;
+mod delays;
+mod examined;
+mod opener;
+mod processes;
+mod tls;
+mod topology;
+
+use self::opener::Amqp;
+use super::contract;
+
+contract::keeps_the_contract!(Amqp);
