@@ -1,6 +1,7 @@
 //! The services as processes of their own on one broker, leads that are posted to them all the while, and what became of each.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use leadrelay_testkit::broker::{Broker, free_port};
@@ -34,6 +35,9 @@ const PACE: Duration = Duration::from_millis(20);
 /// Numbers that each posting has for itself.
 const BLOCK: u64 = 1 << 32;
 
+/// What is shown of each service when a test fails.
+const LAST_LINES: usize = 30;
+
 /// Services, the broker that they share, and the partner behind them.
 pub(crate) struct Fleet<'a> {
     pub(crate) brokers: &'a [Broker],
@@ -59,6 +63,8 @@ pub(crate) struct Posting {
 impl<'a> Fleet<'a> {
     /// A fleet on a virtual host of its own, which reaches the broker at these ports. Nothing is started yet.
     pub(crate) async fn on(brokers: &'a [Broker], ports: &[u16]) -> Self {
+        // They are built when they are first asked for, which is not what is measured.
+        service::program(INGEST);
         let vhost = brokers[0].vhost().await;
         let partner = Partner::start(world::SECRET).await;
         let dir = world::directory(&partner.url(), "");
@@ -262,9 +268,23 @@ impl<'a> Fleet<'a> {
             delivered: self.acked.len() - missing.len(),
             parked,
             waiting,
-            copies: self.partner.world.copies(),
+            copies: self.partner.world.copies() - self.partner.distinct() as u64,
             doubled: self.partner.ids_by_lead().values().filter(|ids| ids.len() > 1).count(),
             took: self.began.elapsed(),
+        }
+    }
+}
+
+impl Drop for Fleet<'_> {
+    /// What the services said is the best hint at why a test fails.
+    #[expect(clippy::print_stderr, reason = "it is for whoever reads of the failure")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for (name, process) in &self.running {
+                let output = process.output.lock().unwrap_or_else(PoisonError::into_inner);
+                let last = output.lines().rev().take(LAST_LINES).collect::<Vec<_>>();
+                eprintln!("{name}, the last of what it said first:\n{}\n", last.join("\n"));
+            }
         }
     }
 }
