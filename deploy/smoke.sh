@@ -4,7 +4,7 @@
 #
 # Needs Debian and root where no Docker engine runs; then it starts one of its own and stops it. SMOKE_DIR keeps what it made
 # (the engine's images among it) for the next run.
-set -euo pipefail
+set -Eeuo pipefail
 cd "$(dirname "$0")/.."
 
 LEADS=500
@@ -62,12 +62,16 @@ clean_up() {
   exit $code
 }
 trap clean_up EXIT
+trap 'note "line $LINENO: $BASH_COMMAND"' ERR
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
 tell_what_is_wrong() {
   relay ps -a 2>/dev/null || relay ps || true
   relay logs --no-color --tail 15 || true
+  relay exec -T rabbitmq rabbitmqctl -q list_queues name messages_ready messages_unacknowledged consumers || true
+  cli destinations || true
+  curl -sS -m 10 "http://$LEADRELAY_RECEIVER/" || true
 } >&2
 
 build() {

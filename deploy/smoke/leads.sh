@@ -45,13 +45,14 @@ one_lead_into_the_inbox() {
 }
 
 in_the_inbox() {
-  docker cp "$(relay ps -q connector-file):/var/lib/leadrelay/inbox" - 2>/dev/null | tar -xO 2>/dev/null | grep -q 'lead-0@example.com'
+  docker cp "$(relay ps -q connector-file):/var/lib/leadrelay/inbox" - 2>/dev/null | tar -xO 2>/dev/null | grep 'lead-0@example.com' >/dev/null
 }
 
 # A crash, as the engine sees it: the process is killed, and nobody told the engine to.
 kill_one() {
-  local id pid
-  id=$(relay ps -q "$1" | head -n 1)
+  local ids id pid
+  mapfile -t ids < <(relay ps -q "$1")
+  id=${ids[0]}
   pid=$(docker inspect -f '{{.State.Pid}}' "$id")
   grep -q "$id" "/proc/$pid/cgroup" || fail "the engine is not on this machine, and its processes cannot be killed"
   note "killing one $1"

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use leadrelay_shared::config::{Loaded, Mistake};
+use leadrelay_shared::config::{ByteSize, Loaded, Mistake};
 use leadrelay_shared::judge::Judge;
 
 use crate::tls::Certificate;
+
+/// The largest body where the queue is a broker: written as JSON it may be six times as long, and RabbitMQ takes 16 MiB.
+const BROKER_BODY_MAX: ByteSize = ByteSize::mib(2);
 
 const WINDOW_MAX: Duration = Duration::from_secs(30 * 86_400);
 
@@ -15,6 +18,9 @@ pub fn check(loaded: &Loaded) -> Vec<Mistake> {
     let mut found = Vec::new();
     if config.read_timeout.0 < Duration::from_millis(1) || config.read_timeout.0 > Duration::from_secs(300) {
         found.push(Mistake::new("ingest.read_timeout", "must be between 1ms and 300s"));
+    }
+    if !loaded.config.queue.url.is_embedded() && config.max_body > BROKER_BODY_MAX {
+        found.push(Mistake::new("ingest.max_body", "must be 2MiB at most where the queue is RabbitMQ"));
     }
     for (name, source) in &loaded.config.sources {
         found.extend(Judge::for_source(loaded, name).err());

@@ -50,10 +50,10 @@ impl Tally {
     }
 }
 
-/// The address in a record of leadrelay's own names.
+/// The address in a record of leadrelay's own names, as the webhook connector sends it.
 fn email(body: &[u8]) -> Option<String> {
-    let record: Value = serde_json::from_slice(body).ok()?;
-    record.get("email")?.as_str().map(str::to_lowercase)
+    let sent: Value = serde_json::from_slice(body).ok()?;
+    sent.pointer("/data/record/email")?.as_str().map(str::to_lowercase)
 }
 
 impl Simulated for Tally {
@@ -77,16 +77,17 @@ impl Simulated for Tally {
 mod tests {
     use super::*;
 
+    const BODY: &str = r#"{"data":{"record":{"email":"A@example.com"}}}"#;
     const SECRET: &str = "whsec_MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0";
 
-    // Computed apart from this code: `printf '%s' '<id>.1614265330.{"email":"A@example.com"}' | openssl dgst -sha256 -hmac <key> -binary | base64`.
+    // Computed apart from this code: `printf '%s' '<id>.1614265330.<BODY>' | openssl dgst -sha256 -hmac <key> -binary | base64`.
     const SIGNATURES: [(&str, &str); 2] =
-        [("a", "GMuf1t+x4yjzA2icWf4P/wkeUU9T3PKqe1nn+dbHaa4="), ("b", "THgiEDrBPYAFg7Z3A3SAHKKD96tujkmjU+AhUbVfiis=")];
+        [("a", "TDI9k40JtsQdi/IRC9kSykTVVLEpR8yBrNbQQTTAX3s="), ("b", "9lmp37xL6vFJNTozVwBON6NU3Ou+vJE3190YaP2pPns=")];
 
     fn posted(tally: &Tally, id: &str, signature: &str) -> StatusCode {
         let request = Request::post("/").header("webhook-id", id).header("webhook-timestamp", "1614265330");
         let request = request.header("webhook-signature", format!("v1,{signature}"));
-        tally.answer(&request.body(Bytes::from_static(b"{\"email\":\"A@example.com\"}")).expect("a request")).status()
+        tally.answer(&request.body(Bytes::from_static(BODY.as_bytes())).expect("a request")).status()
     }
 
     fn told(tally: &Tally) -> Value {

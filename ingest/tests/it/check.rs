@@ -64,3 +64,15 @@ fn tls_files_are_told_apart() {
             && mistakes(&dir, &text)[0].contains("holds no private key")
     );
 }
+
+#[test]
+fn a_body_must_fit_into_what_rabbitmq_takes() {
+    let dir = TempDir::new().expect("a directory");
+    let with = |size: &str, url: &str| format!("max_body = \"{size}\"\n{SOURCES}\n[queue]\nurl = \"{url}\"\n");
+    for (size, url, right) in
+        [("2MiB", "amqp://localhost", true), ("2097153B", "amqp://localhost", false), ("16MiB", "embedded", true)]
+    {
+        let found = mistakes(&dir, &with(size, url));
+        assert!(if right { found.is_empty() } else { found[0].starts_with("ingest.max_body: ") }, "{size}: {found:?}");
+    }
+}

@@ -7,6 +7,7 @@ pub(crate) mod filter;
 pub(crate) mod input;
 pub(crate) mod leads;
 pub(crate) mod parked;
+pub(crate) mod queue;
 pub(crate) mod replay;
 pub(crate) mod schema;
 pub(crate) mod secrets;

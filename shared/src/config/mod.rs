@@ -91,7 +91,7 @@ pub struct LogConfig {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { format: None, filter: "info,actix_server=warn".into() }
+        Self { format: None, filter: "info,actix_server=warn,lapin=off".into() }
     }
 }
 

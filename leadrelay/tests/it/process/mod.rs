@@ -4,5 +4,6 @@ mod canary;
 mod disk;
 mod failpoints;
 mod kill;
+mod moving;
 mod services;
 mod signals;
