@@ -21,6 +21,12 @@ impl Deref for Relay {
     }
 }
 
+impl AsRef<Process> for Relay {
+    fn as_ref(&self) -> &Process {
+        &self.0
+    }
+}
+
 impl Relay {
     /// Opens the queue and starts every service; see [`Process::start`]. Services stop in this order: those that accept, that
     /// route, that deliver, that record.

@@ -82,7 +82,11 @@ impl Store {
 
     /// Lets another ledger have the file, although clones of this store may still be around.
     pub fn close(&self) {
-        self.0.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(lock) = self.0.lock.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // In words and not by closing the file alone: a child that is just being started has a copy of it for a moment.
+            // Where that fails, closing does it.
+            let _ = lock.unlock();
+        }
     }
 
     /// Runs `work` in one transaction, off the async threads. It is durable when this returns `Ok`.

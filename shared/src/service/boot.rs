@@ -4,7 +4,6 @@
 //! at once, exit code 130 or 143; nothing is lost by it, because what was in flight is still in the queue.
 
 use std::future::Future;
-use std::ops::Deref;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -41,31 +40,32 @@ pub async fn serve<P, E>(
     announce: impl AsyncFnOnce(&P) -> Result<(), E>,
 ) -> Result<(), E>
 where
-    P: Deref<Target = Process>,
+    P: AsRef<Process>,
     E: From<RunError> + From<Stopped>,
 {
     let mut signals = Signals::new().map_err(|e| RunError::Other(format!("signals cannot be received: {e}")))?;
-    let process = tokio::select! {
-        process = start => process?,
+    let started = tokio::select! {
+        started = start => started?,
         // It waits for its disk, and so there is nothing to drain.
         _ = signals.next() => return Ok(()),
     };
+    let process = started.as_ref();
     let ended = tokio::select! {
         ready = process.ready() => ready.err(),
-        _ = signals.next() => return drained(&process, &mut signals).await,
+        _ = signals.next() => return drained(process, &mut signals).await,
     };
     let failure = match ended {
         Some(error) => error,
         None => {
-            announce(&process).await?;
+            announce(&started).await?;
             tokio::select! {
                 error = process.failed() => error,
-                _ = signals.next() => return drained(&process, &mut signals).await,
+                _ = signals.next() => return drained(process, &mut signals).await,
             }
         }
     };
     // The failure itself is what is told; the others still get to finish what they hold.
-    match drain(&process, &mut signals).await {
+    match drain(process, &mut signals).await {
         Err(Left::Stopped(stopped)) => Err(stopped.into()),
         _ => Err(failure.into()),
     }

@@ -128,6 +128,12 @@ impl Process {
     }
 }
 
+impl AsRef<Process> for Process {
+    fn as_ref(&self) -> &Process {
+        self
+    }
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         self.stop_now();

@@ -183,9 +183,8 @@ fn run(role: Role, file: &Path) -> Result<(), Ending> {
     }
     let name = role.name;
     on_threads(async {
-        let start = async { Process::start(&name, loaded, Clock::real(), parts).await.map(Box::new) };
-        #[expect(clippy::borrowed_box, reason = "what was started is boxed, and announced as it is")]
-        let announce = async |process: &Box<Process>| {
+        let start = Process::start(&name, loaded, Clock::real(), parts);
+        let announce = async |process: &Process| {
             say(&announcement(&name, process));
             Ok(())
         };

@@ -73,6 +73,9 @@ pub(super) fn start(
             tracing::error!("the queue's writer failed; nothing is lost, but leadrelay must be started again");
             health.send_replace(Health::Blocked("the queue's writer failed; start leadrelay again".to_owned()));
         }
+        // In words and not by closing the file alone: a child that is just being started has a copy of it for a moment. Where
+        // that fails, closing does it.
+        let _ = lock.unlock();
         drop(lock);
         closed.send_replace(true);
     };
