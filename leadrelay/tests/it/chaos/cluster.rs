@@ -1,6 +1,6 @@
 //! Three nodes, and the one that leads the queue is killed.
 
-use leadrelay_testkit::broker::Cluster;
+use leadrelay_testkit::broker::{Broker, Cluster};
 
 use super::fleet::Fleet;
 use super::report::Row;
@@ -9,7 +9,7 @@ use crate::support::chance::Moments;
 pub(crate) async fn leader_killed(moments: &mut Moments, rounds: u64) -> Row {
     let rounds = rounds.min(5);
     let cluster = Cluster::start().await;
-    let ports = cluster.nodes().each_ref().map(|node| node.port());
+    let ports = cluster.nodes().each_ref().map(Broker::port);
     let mut fleet = Fleet::on(cluster.nodes(), &ports).await;
     fleet.trouble(moments);
     fleet.start_all().await;

@@ -76,6 +76,7 @@ fn mistakes_are_told_to_programs_as_json() {
       "reason": "must be \"human\" or \"json\""
     }
   ],
+  "queue": [],
   "destinations": []
 }
 exit code 2
