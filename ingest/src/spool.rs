@@ -177,7 +177,7 @@ impl Spool {
         for carried in batch {
             match self.road.publish(vec![carried.message.clone()]).await {
                 Ok(()) => taken.push(carried),
-                Err(QueueError::Blocked(reason)) => {
+                Err(QueueError::Blocked(reason) | QueueError::Unknown(reason)) if self.is_ready() => {
                     tracing::debug!(reason, message.id = %carried.message.id(), "the queue did not take one");
                     left.push(carried);
                 }

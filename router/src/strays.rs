@@ -37,13 +37,25 @@ pub(crate) async fn sort(ctx: &Ctx, rules: &Rules) -> Result<(), QueueError> {
             let (topic, id) = (stray.published_to().to_owned(), stray.envelope().id);
             let Some(messages) = sorted(ctx, rules, &stray, crashed) else {
                 tracing::error!(topic, message.id = %id, "a stray message cannot be read; it is kept until the next start");
-                stray.set_aside();
+                if crashed {
+                    dead.set_aside(stray)
+                } else {
+                    unrouted.set_aside(stray)
+                }
                 continue;
             };
             tracing::warn!(topic, message.id = %id, crashed, "a stray message is sorted");
-            if let Err(error) = stray.settle(messages).await {
-                tracing::warn!(topic, %error, "a stray message could not be sorted; it will come again");
-                ctx.clock.sleep(PAUSE).await;
+            let settled = tokio::select! {
+                // What is dropped comes again.
+                () = ctx.stop.draining() => return Ok(()),
+                settled = stray.settle(messages) => settled,
+            };
+            if let Err(error) = settled {
+                tracing::warn!(topic, %error, "a stray message could not be sorted; it and those after it come again");
+                tokio::select! {
+                    () = ctx.stop.draining() => return Ok(()),
+                    () = ctx.clock.sleep(PAUSE) => break,
+                }
             }
         }
     }

@@ -198,6 +198,19 @@ impl<T> Claims<T> {
         self
     }
 
+    /// Keeps a message of this consumer's out of the way until the next start: what cannot be read now may be by a later version.
+    pub fn set_aside(&mut self, claim: Claim<T>) {
+        claim.handle.set_aside();
+        self.is_aside();
+    }
+
+    fn is_aside(&mut self) {
+        match &mut self.source {
+            Source::Embedded(_) => {}
+            Source::Amqp(claims) => claims.set_aside(),
+        }
+    }
+
     /// Gives back what came ahead, until [`next`](Self::next) is called again: nothing waits with somebody who is not at work.
     pub fn rest(&mut self) {
         match &mut self.source {
@@ -231,13 +244,6 @@ impl<T: DeserializeOwned> Claims<T> {
             if !claims.is_empty() {
                 return Ok(claims);
             }
-        }
-    }
-
-    fn is_aside(&mut self) {
-        match &mut self.source {
-            Source::Embedded(_) => {}
-            Source::Amqp(claims) => claims.set_aside(),
         }
     }
 
@@ -310,11 +316,6 @@ impl<T> Claim<T> {
     /// How often it was claimed before and neither settled nor given back: its holder ended. Approximate.
     pub fn redelivered(&self) -> u32 {
         self.redelivered
-    }
-
-    /// Keeps the message out of the way until the next start: what cannot be read now may be by a later version.
-    pub fn set_aside(self) {
-        self.handle.set_aside();
     }
 
     /// The message and the right to settle it, apart.

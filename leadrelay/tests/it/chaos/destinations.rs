@@ -23,7 +23,7 @@ pub(crate) async fn removed(_: &mut Moments, _: u64) -> Row {
     let mut fleet = Fleet::on(from_ref(broker), &[broker.port()]).await;
     let destination = format!(
         "[destinations.old]\nconnector = \"webhook\"\nurl = \"{}\"\nsecret = \"{}\"\nallow_private_addresses = true\n\
-         [destinations.old.retry]\nfirst_delay = \"60s\"\nmax_delay = \"60s\"\n\
+         [destinations.old.retry]\nfirst_delay = \"20s\"\nmax_delay = \"20s\"\n\
          {ALL_TO_PARTNER}[[routes]]\nname = \"copy\"\nto = \"old\"\n",
         old.url(),
         world::SECRET
@@ -48,7 +48,7 @@ pub(crate) async fn removed(_: &mut Moments, _: u64) -> Row {
     for id in &ids {
         let path = format!("/api/v1/leads/{id}");
         let mut told = serde_json::Value::Null;
-        for _ in 0..600 {
+        for _ in 0..1200 {
             told = fleet.ledger(&path).await;
             if told["lead"]["state"] == "parked" {
                 break;

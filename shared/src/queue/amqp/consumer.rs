@@ -23,6 +23,7 @@ use super::link::Link;
 use super::removal::Removing;
 use super::{Shared, fault, headers, topology};
 use crate::queue::RawClaim;
+use crate::queue::topic::UNROUTED;
 
 /// How long to wait before subscribing again on a connection that stands.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -93,7 +94,8 @@ impl Consuming {
         let queue = match self.removing {
             Some(Removing::Step(step)) => topology::delay(step),
             _ => {
-                link.ensure(&self.topic).await?;
+                // Declared each time: it may be for want of the queue that the subscription before this one ended.
+                link.declare(&self.topic).await?;
                 topology::queue(&self.topic)
             }
         };
@@ -145,6 +147,10 @@ impl Consuming {
             delay: self.removing.map_or(Duration::ZERO, |removing| removing.delay(&properties, &self.shared.clock)),
         };
         let not_before = (!held.delay.is_zero()).then(|| self.shared.clock.now() + held.delay);
+        if *self.topic == *UNROUTED {
+            // Its queue was deleted: whoever sends it there again has it made anew.
+            link.forget(&published_to);
+        }
         let key = self.shared.holdings.add(held);
         let remaining = headers::remaining(&properties);
         if self.removing.is_none() && !remaining.is_zero() {

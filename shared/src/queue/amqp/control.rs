@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
-use lapin::options::{BasicConsumeOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::options::BasicConsumeOptions;
 use lapin::types::FieldTable;
 use lapin::{Consumer, Error};
 use tokio::sync::watch;
@@ -21,12 +21,10 @@ pub(super) type Told = watch::Sender<Option<Arc<Control>>>;
 /// Hears what others tell, on a queue that goes with the connection.
 pub(super) async fn listen(shared: &Arc<Shared>, link: &Arc<Link>) -> Result<(), Error> {
     let channel = link.consuming.create_channel().await?;
-    let own = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
-    let queue = channel.queue_declare("".into(), own, FieldTable::default()).await?;
-    let (name, exchange) = (queue.name().clone(), topology::control_exchange().into());
-    channel.queue_bind(name.clone(), exchange, "".into(), QueueBindOptions::default(), FieldTable::default()).await?;
+    let tag = shared.new_tag();
+    let name = topology::declare_hearing(&channel, &tag).await?;
     let options = BasicConsumeOptions { no_ack: true, exclusive: true, ..Default::default() };
-    let consumer = channel.basic_consume(name, shared.new_tag().into(), options, FieldTable::default()).await?;
+    let consumer = channel.basic_consume(name.into(), tag.into(), options, FieldTable::default()).await?;
     let (shared, link) = (shared.clone(), link.clone());
     tokio::spawn(async move {
         tokio::select! {

@@ -49,6 +49,8 @@ async fn ask(settings: &Settings, node: &Node) -> Result<(), Error> {
     for topic in &settings.topics {
         topology::declare_topic(&channel, topic).await?;
     }
-    topology::probe_streams(&channel, &origin().simple().to_string()).await?;
+    let name = origin().simple().to_string();
+    topology::declare_hearing(&channel, &name).await?;
+    topology::probe_streams(&channel, &name).await?;
     connection.close(200, "leadrelay has looked".into()).await
 }

@@ -14,6 +14,7 @@ use futures_util::future::join_all;
 use lapin::options::{BasicAckOptions, BasicNackOptions};
 use lapin::{Acker, Channel};
 use tokio::sync::mpsc;
+use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::link::Link;
@@ -22,6 +23,8 @@ use super::{fault, outgoing};
 use crate::clock::Clock;
 use crate::queue::QueueError;
 
+/// Before what cannot be given back by a copy is requeued: it would come again at once.
+const BEFORE_REQUEUE: Duration = Duration::from_secs(1);
 /// Copies published together.
 const AT_ONCE: usize = 256;
 
@@ -152,6 +155,7 @@ async fn return_all(link: &Link, steps: &[Duration], clock: &Clock, returning: &
             }
             Err(error) => {
                 tracing::warn!(%error, messages = returning.len(), "messages cannot be given back by a copy; they are requeued");
+                sleep(BEFORE_REQUEUE).await;
                 let requeue = BasicNackOptions { requeue: true, ..Default::default() };
                 join_all(returning.iter().map(|r| r.held.acker.nack(requeue))).await;
                 return;

@@ -109,6 +109,11 @@ impl Link {
         Ok(ready)
     }
 
+    /// Has a topic's queue declared again when it is next published to.
+    pub(super) fn forget(&self, topic: &str) {
+        self.declared.lock().unwrap_or_else(PoisonError::into_inner).remove(topic);
+    }
+
     /// Declares a topic's queue unless this link has done so.
     pub(super) async fn ensure(&self, topic: &Arc<str>) -> Result<(), Error> {
         if self.declared.lock().unwrap_or_else(PoisonError::into_inner).contains(topic) {

@@ -47,12 +47,20 @@ pub(super) async fn run(channel: Channel, mut jobs: mpsc::Receiver<Job>, lost: C
         tokio::select! {
             biased;
             () = lost.cancelled() => return,
-            Some(done) = underway.next() => in_flight -= done,
+            Some(done) = underway.next() => {
+                in_flight -= done;
+                if !channel.status().connected() {
+                    // The broker closed it, for what was published or for want of a right: all begin again.
+                    lost.cancel();
+                    return;
+                }
+            }
             taken = jobs.recv_many(&mut begun, AT_ONCE), if in_flight < WINDOW => {
                 if taken == 0 {
                     break;
                 }
-                for job in begun.drain(..) {
+                // Whoever has given up publishes again, by the same ids.
+                for job in begun.drain(..).filter(|job| !job.answer.is_closed()) {
                     in_flight += job.messages.len();
                     underway.push(publish(channel.clone(), job));
                 }

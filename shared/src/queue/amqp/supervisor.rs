@@ -20,6 +20,8 @@ use crate::queue::Health;
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
 /// A connection is looked at so often, beside being listened to.
 const LOOK: Duration = Duration::from_secs(1);
+/// How long it may take until decisions can be heard.
+const LISTEN: Duration = Duration::from_secs(30);
 /// How long what is held may take to go back when the engine closes.
 const GIVE_BACK: Duration = Duration::from_secs(5);
 
@@ -39,8 +41,13 @@ pub(super) async fn run(shared: Arc<Shared>, health: watch::Sender<Health>, clos
         match opened {
             Ok(link) => {
                 tracing::info!(broker.host = node.host, broker.port = node.port, "connected to RabbitMQ");
-                (delay, told, away) = (BACKOFF.0, String::new(), false);
+                (told, away) = (String::new(), false);
+                let began = tokio::time::Instant::now();
                 let reason = keep(&shared, Arc::new(link), &health).await;
+                if began.elapsed() > BACKOFF.1 {
+                    // It worked for a while; one that is lost again and again is not hammered.
+                    delay = BACKOFF.0;
+                }
                 shared.holdings.forget_lost();
                 if !shared.stop.is_cancelled() {
                     tracing::warn!(
@@ -78,10 +85,20 @@ pub(super) async fn run(shared: Arc<Shared>, health: watch::Sender<Health>, clos
 
 /// Uses a link until it is lost, and says why it was.
 async fn keep(shared: &Arc<Shared>, link: Arc<Link>, health: &watch::Sender<Health>) -> String {
-    let listening = control::listen(shared, &link).await;
-    if let Err(error) = listening {
-        link.close().await;
-        return fault::short(&error);
+    let listening = tokio::select! {
+        () = shared.stop.cancelled() => Ok(Err(std::io::Error::other("it is closed").into())),
+        listening = timeout(LISTEN, control::listen(shared, &link)) => listening,
+    };
+    match listening {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            link.close().await;
+            return fault::short(&error);
+        }
+        Err(_) => {
+            link.close().await;
+            return "it does not answer".to_owned();
+        }
     }
     let mut publishing = pin!(link.publishing.events_listener());
     let mut consuming = pin!(link.consuming.events_listener());
@@ -93,6 +110,7 @@ async fn keep(shared: &Arc<Shared>, link: Arc<Link>, health: &watch::Sender<Heal
             () = shared.stop.cancelled() => return String::new(),
             event = publishing.next() => event,
             event = consuming.next() => event,
+            () = link.lost.cancelled() => break "a channel that must stand was closed".to_owned(),
             _ = ticks.tick() => {
                 let connected = link.publishing.status().connected() && link.consuming.status().connected();
                 if connected { continue } else { break "it has ended".to_owned() }

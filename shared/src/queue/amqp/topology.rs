@@ -82,6 +82,16 @@ pub(super) async fn declare_topic(channel: &Channel, topic: &str) -> lapin::Resu
     Ok(ready)
 }
 
+/// Declares a queue on which one process hears decisions, and that goes with its connection. Its name is ours, so that rights on
+/// ours are enough.
+pub(super) async fn declare_hearing(channel: &Channel, process: &str) -> lapin::Result<String> {
+    let name = format!("{PREFIX}.control.{process}");
+    let own = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
+    channel.queue_declare(name.as_str().into(), own, FieldTable::default()).await?;
+    bind(channel, &name, &control_exchange(), "").await?;
+    Ok(name)
+}
+
 /// Declares a stream and deletes it again. Dead-lettering is at-least-once only where the broker has its feature flag for
 /// streams on, and else at-most-once without a word but a line in its log; AMQP does not tell flags in another way.
 pub(super) async fn probe_streams(channel: &Channel, name: &str) -> lapin::Result<()> {

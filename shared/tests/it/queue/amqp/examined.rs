@@ -2,12 +2,14 @@
 
 use std::net::SocketAddr;
 
+use leadrelay_shared::clock::Clock;
 use leadrelay_shared::config::Secret;
+use leadrelay_shared::queue::Queue;
 use leadrelay_shared::queue::amqp::{Examined, Node, Settings, examine};
 use leadrelay_testkit::broker;
 use serde_json::json;
 
-use super::opener::{settings_for, vhost};
+use super::opener::{settings_for, vhost, works};
 
 async fn fault(settings: &Settings) -> String {
     let mut examined = examine(settings).await;
@@ -58,7 +60,19 @@ async fn each_fault_is_told_with_its_remedy_and_no_password() {
         "{forbidden}"
     );
 
+    let enough = json!({"configure": "^leadrelay", "write": "^leadrelay", "read": "^leadrelay"});
+    shared.api("PUT", &format!("/api/permissions/{vhost}/weak-{vhost}"), Some(enough)).await;
+    let settings = with(&|n| {
+        n.user = format!("weak-{}", n.vhost);
+        n.password = Secret::plain("weak-password");
+    });
+    assert_eq!(examine(&settings).await[0].fault, None, "rights on our names are enough");
+    let queue = Queue::amqp(settings, Clock::real());
+    works(&queue).await;
+    queue.close().await;
+
     let path = format!("/api/queues/{vhost}/leadrelay.v1.topic.leads");
+    shared.api("DELETE", &path, None).await;
     shared.api("PUT", &path, Some(json!({"durable": true, "arguments": {"x-queue-type": "quorum"}}))).await;
     let differs = fault(&sound).await;
     assert!(differs.contains("leadrelay.v1.topic.leads") && differs.contains("drain it and delete it"), "{differs}");

@@ -74,6 +74,30 @@ async fn what_is_published_to_a_deleted_queue_is_kept_among_the_strays() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_that_is_deleted_under_its_consumer_is_made_again() {
+    let (vhost, queue) = open(&[]).await;
+    let crm = topic("deliver.crm");
+    let mut claims = queue.claims(&crm);
+    queue.publish(vec![message(&crm, 1)]).await.expect("published");
+    let before = crate::queue::harness::claim_one(&mut claims).await;
+    before.settle(Vec::new()).await.expect("settled");
+    broker::shared().await.api("DELETE", &format!("/api/queues/{vhost}/leadrelay.v1.topic.deliver.crm"), None).await;
+    queue.publish(vec![message(&crm, 2)]).await.expect("published, and a stray or not");
+    let unrouted = topic("unrouted");
+    let mut strays = queue.claims(&unrouted);
+    let next = tokio::select! {
+        next = crate::queue::harness::claim_one(&mut claims) => next,
+        stray = crate::queue::harness::claim_one(&mut strays) => {
+            stray.settle(vec![message(&crm, 2)]).await.expect("settled");
+            crate::queue::harness::claim_one(&mut claims).await
+        }
+    };
+    assert_eq!(next.body(), "2");
+    next.settle(Vec::new()).await.expect("settled");
+    queue.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_queue_refuses_and_stores_nothing() {
     let (vhost, queue) = open(&["leads"]).await;
     let shared = broker::shared().await;
