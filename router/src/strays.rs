@@ -38,9 +38,9 @@ pub(crate) async fn sort(ctx: &Ctx, rules: &Rules) -> Result<(), QueueError> {
             let Some(messages) = sorted(ctx, rules, &stray, crashed) else {
                 tracing::error!(topic, message.id = %id, "a stray message cannot be read; it is kept until the next start");
                 if crashed {
-                    dead.set_aside(stray)
+                    dead.set_aside(stray);
                 } else {
-                    unrouted.set_aside(stray)
+                    unrouted.set_aside(stray);
                 }
                 continue;
             };
