@@ -168,11 +168,9 @@ where
 }
 
 /// Whatever the filter says, dependencies are heard at `info` and above alone: below it those that speak HTTP show the
-/// headers, URLs and bodies of what they carry. lapin is not heard: it calls every closed channel an error, at each attempt, where
-/// the engine says once what is wrong.
+/// headers, URLs and bodies of what they carry.
 fn may_be_said(metadata: &Metadata<'_>) -> bool {
-    let target = metadata.target();
-    target.starts_with("leadrelay") || *metadata.level() <= Level::INFO && !target.starts_with("lapin")
+    metadata.target().starts_with("leadrelay") || *metadata.level() <= Level::INFO
 }
 
 /// The W3C `traceparent` of the current step, to ride in the envelopes that it publishes. Envelopes have its place; nothing
