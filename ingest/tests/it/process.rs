@@ -107,7 +107,7 @@ async fn spooled(dir: &Path) -> BTreeSet<String> {
     let settings = Settings { dir: dir.join("data/spool"), max_size: 1 << 30, min_free: 0 };
     let queue = Queue::embedded(settings, Clock::real()).expect("nobody has it");
     let (mut held, mut carrier) = (Vec::new(), queue.carrier("leads"));
-    let count = queue.stats().await.expect("stats").iter().map(|topic| topic.total()).sum::<u64>();
+    let count = queue.stats().await.expect("stats").iter().map(leadrelay_shared::queue::TopicStats::total).sum::<u64>();
     while (held.len() as u64) < count {
         held.extend(carrier.next(500).await.expect("claimed"));
     }
