@@ -201,8 +201,9 @@ mod tests {
             }
         };
         assert!(matches!(moved, Err(QueueError::Blocked(_))), "{moved:?}");
-        let count =
-            async |queue: &Queue| -> u64 { queue.stats().await.expect("stats").iter().map(|t| t.total()).sum() };
+        let count = async |queue: &Queue| -> u64 {
+            queue.stats().await.expect("stats").iter().map(leadrelay_shared::queue::TopicStats::total).sum()
+        };
         let (left, there) = (count(&from).await, count(&to).await);
         assert!(there > 0 && left + there == 1000, "{left} and {there}");
         from.close().await;
