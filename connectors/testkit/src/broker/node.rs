@@ -34,6 +34,10 @@ pub struct Broker {
     _names: Arc<Names>,
 }
 
+/// How often it is asked whether the port mapper listens, and at most how many times.
+const NAMES_EVERY: Duration = Duration::from_millis(10);
+const NAMES_ASKED: u32 = 1_000;
+
 /// The names of the nodes on one machine: Erlang's port mapper, on a port of its own.
 pub(super) struct Names {
     port: u16,
@@ -44,7 +48,14 @@ impl Names {
     pub(super) fn start() -> Arc<Self> {
         let [port] = free_ports();
         let program = ["epmd", "-port", &port.to_string(), "-address", "127.0.0.1"];
-        Arc::new(Self { port, _daemon: Keeper::run(&program, &[], None, Path::new("/dev/null")) })
+        let daemon = Keeper::run(&program, &[], None, Path::new("/dev/null"));
+        // A node that came first would start one by itself, which nobody ends.
+        let is_there = (0..NAMES_ASKED).any(|_| {
+            std::thread::sleep(NAMES_EVERY);
+            std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
+        });
+        assert!(is_there, "epmd does not listen");
+        Arc::new(Self { port, _daemon: daemon })
     }
 }
 
