@@ -49,29 +49,30 @@ pub(super) async fn latency(broker: &Broker, per_second: u64, seconds: u64) -> V
     let connection = connect(broker).await;
     let (first, second, third) = (channel(&connection).await, channel(&connection).await, channel(&connection).await);
     let leads = per_second * seconds;
-    let sent: Arc<Mutex<HashMap<String, Instant>>> = Arc::default();
-    let took: Arc<Mutex<Vec<f64>>> = Arc::default();
+    let arrived: Arc<Mutex<HashMap<String, Instant>>> = Arc::default();
     let router = tokio::spawn(async move { hop(&second, QUEUES[0], QUEUES[1], leads, |_| ()).await });
     let connector = tokio::spawn({
-        let (sent, took) = (sent.clone(), took.clone());
+        let arrived = arrived.clone();
         async move {
             hop(&third, QUEUES[1], QUEUES[2], leads, |delivery| {
                 let id = delivery.properties.message_id().clone().expect("an id").to_string();
-                let began = sent.lock().expect("the sent")[&id];
-                took.lock().expect("the times").push(began.elapsed().as_secs_f64());
+                arrived.lock().expect("the times").insert(id, stopwatch::start());
             })
             .await;
         }
     });
+    let mut confirmed_at = Vec::new();
     let mut ticks = tokio::time::interval(Duration::from_secs(1) / u32::try_from(per_second).expect("a rate"));
     for n in 0..leads {
         ticks.tick().await;
         confirmed(&first, QUEUES[0], child::lead(n).as_bytes(), n.to_string()).await;
-        sent.lock().expect("the sent").entry(n.to_string()).or_insert_with(stopwatch::start);
+        confirmed_at.push(stopwatch::start());
     }
     router.await.expect("no panic");
     connector.await.expect("no panic");
-    Arc::into_inner(took).expect("all have ended").into_inner().expect("the times")
+    let arrived = arrived.lock().expect("the times");
+    let took = |(n, at): (usize, &Instant)| arrived[&n.to_string()].saturating_duration_since(*at).as_secs_f64();
+    confirmed_at.iter().enumerate().map(took).collect()
 }
 
 async fn publish_all(channel: &Channel, leads: u64, at_once: usize) {
