@@ -89,7 +89,7 @@ impl Drop for Receiver {
 async fn take(world: web::Data<World>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
     let id = request.headers().get("webhook-id").and_then(|id| id.to_str().ok()).expect("an id").to_owned();
     let record: Value = serde_json::from_slice(&body).expect("a record is JSON");
-    let lead = record["data"]["id"].as_str().unwrap_or_default().to_owned();
+    let lead = record["data"]["record"]["id"].as_str().expect("a lead has an id").to_owned();
     world.arrived.lock().expect("the times").entry(lead).or_insert_with(stopwatch::start);
     if !world.answer.is_zero() {
         tokio::time::sleep(world.answer).await;
