@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use lapin::options::ConfirmSelectOptions;
 use lapin::{Channel, Connection, Error};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
@@ -38,7 +37,7 @@ const CLOSE: Duration = Duration::from_secs(2);
 
 /// A connection to the broker, in both directions.
 pub(super) struct Link {
-    pub(super) publishing: Connection,
+    pub(super) publishing: Arc<Connection>,
     pub(super) consuming: Connection,
     publishers: Vec<mpsc::Sender<Job>>,
     turn: AtomicUsize,
@@ -74,16 +73,15 @@ impl Link {
         topics: &[Arc<str>],
         publishing: Connection,
     ) -> Result<Self, Error> {
-        let consuming = connect(settings, node, "consumes").await?;
+        let (publishing, consuming) = (Arc::new(publishing), connect(settings, node, "consumes").await?);
         let first = consuming.create_channel().await?;
         topology::declare_base(&first, &settings.delay_tiers).await?;
         let lost = CancellationToken::new();
         let mut publishers = Vec::with_capacity(CHANNELS);
         for _ in 0..CHANNELS {
-            let channel = publishing.create_channel().await?;
-            channel.confirm_select(ConfirmSelectOptions::default()).await?;
+            let channel = publisher::open(&publishing).await?;
             let (jobs, todo) = mpsc::channel(JOBS_WAITING);
-            tokio::spawn(publisher::run(channel, todo, lost.clone()));
+            tokio::spawn(publisher::run(publishing.clone(), channel, todo, lost.clone()));
             publishers.push(jobs);
         }
         let link = Self {

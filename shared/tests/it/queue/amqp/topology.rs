@@ -1,6 +1,7 @@
 //! What stands on the broker, asked of the broker itself.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use leadrelay_testkit::broker;
 use serde_json::{Value, json};
@@ -91,6 +92,37 @@ async fn a_full_queue_refuses_and_stores_nothing() {
     let found = crate::queue::harness::drain(&queue, &leads, stored.len()).await;
     assert_eq!(found, stored.into_iter().collect(), "what was confirmed, and nothing else");
     crate::queue::harness::assert_none_ready(&queue, &leads).await;
+    queue.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_whose_limit_is_taken_away_takes_messages_again() {
+    let (vhost, queue) = open(&["leads"]).await;
+    let shared = broker::shared().await;
+    shared.policy(&vhost, "full", "^leadrelay.v1.topic.leads$", json!({"max-length": 3})).await;
+    let leads = topic("leads");
+    let (mut stored, mut refused) = (0, 0);
+    // Each of the publisher's channels is refused.
+    while refused < 16 {
+        match queue.publish(vec![message(&leads, stored + refused)]).await {
+            Ok(()) => stored += 1,
+            Err(_) => refused += 1,
+        }
+        assert!(stored < 40, "the limit is in force");
+    }
+    shared.api("DELETE", &format!("/api/policies/{vhost}/full"), None).await;
+    let mut in_a_row = 0;
+    let taken = async {
+        while in_a_row < 16 {
+            if queue.publish(vec![message(&leads, stored)]).await.is_ok() {
+                (stored, in_a_row) = (stored + 1, in_a_row + 1);
+            } else {
+                in_a_row = 0;
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), taken).await.expect("it takes messages again");
     queue.close().await;
 }
 
