@@ -6,6 +6,7 @@ mod delays;
 mod examined;
 mod opener;
 mod processes;
+mod returns;
 mod tls;
 mod topology;
 
