@@ -3,6 +3,10 @@
 //! It subscribes again for as long as somebody listens: after a lost connection, and after the broker has ended the
 //! subscription (a queue that was deleted, a claim held for longer than the broker's consumer timeout). What has arrived and is
 //! not wanted any more is given back.
+//!
+//! One that stands idle is made again from time to time. RabbitMQ 3.10 does not always end the subscription of a queue that was
+//! deleted: when the queue is declared again at once, it can tie the new queue to the old consumer, hand that one a message, and
+//! have its channel drop it (the queue then has an unacknowledged message and the channel has none).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +31,8 @@ use crate::queue::topic::UNROUTED;
 
 /// How long to wait before subscribing again on a connection that stands.
 const AGAIN: Duration = Duration::from_secs(1);
+/// A subscription that nothing came by for so long, with nothing held, is made again.
+const IDLE: Duration = Duration::from_secs(30);
 /// How long the end of a cancelled subscription is waited for.
 const CANCEL: Duration = Duration::from_secs(5);
 
@@ -49,6 +55,13 @@ impl Subscription {
     }
 }
 
+/// Why a subscription ended.
+enum End {
+    Cancelled,
+    Idle,
+    ByBroker,
+}
+
 struct Consuming {
     shared: Arc<Shared>,
     topic: Arc<str>,
@@ -65,8 +78,11 @@ impl Consuming {
             // What nobody has a handle of any more went with its channel.
             self.shared.holdings.forget_lost();
             match ended {
-                Ok(()) if self.cancel.is_cancelled() => return,
-                Ok(()) => tracing::info!(topic = %self.topic, "the broker ended a subscription; it is made again"),
+                Ok(End::Cancelled) => return,
+                Ok(End::Idle) => continue,
+                Ok(End::ByBroker) => {
+                    tracing::info!(topic = %self.topic, "the broker ended a subscription; it is made again")
+                }
                 Err(_) if link.is_lost() => continue,
                 Err(error) => {
                     tracing::warn!(topic = %self.topic, reason = %fault::short(&error), "a topic cannot be consumed; it is tried again");
@@ -89,8 +105,8 @@ impl Consuming {
         }
     }
 
-    /// Consumes until cancelled, or until the subscription ends by itself.
-    async fn consume(&self, link: &Arc<Link>) -> Result<(), Error> {
+    /// Consumes until cancelled or idle, or until the subscription ends by itself.
+    async fn consume(&self, link: &Arc<Link>) -> Result<End, Error> {
         let queue = match self.removing {
             Some(Removing::Step(step)) => topology::delay(step),
             _ => {
@@ -99,37 +115,40 @@ impl Consuming {
                 topology::queue(&self.topic)
             }
         };
-        let channel = link.consuming.create_channel().await?;
+        let channel = Arc::new(link.consuming.create_channel().await?);
         channel.basic_qos(self.prefetch, BasicQosOptions::default()).await?;
         // A tag that was used before can lose deliveries on brokers before 3.11.23.
         let tag = self.shared.new_tag();
         let (options, none) = (BasicConsumeOptions::default(), FieldTable::default());
         let mut consumer = channel.basic_consume(queue.into(), tag.clone().into(), options, none).await?;
-        loop {
+        let end = loop {
             tokio::select! {
                 biased;
-                () = self.cancel.cancelled() => break,
-                next = consumer.next() => match next {
-                    Some(Ok(delivery)) => self.take(link, &channel, delivery),
-                    Some(Err(error)) => return Err(error),
-                    None => return Ok(()),
+                () = self.cancel.cancelled() => break End::Cancelled,
+                next = timeout(IDLE, consumer.next()) => match next {
+                    Ok(Some(Ok(delivery))) => self.take(link, &channel, delivery),
+                    Ok(Some(Err(error))) => return Err(error),
+                    Ok(None) => return Ok(End::ByBroker),
+                    // Whatever is held holds the channel.
+                    Err(_) if Arc::strong_count(&channel) == 1 => break End::Idle,
+                    Err(_) => {}
                 },
             }
-        }
+        };
         channel.basic_cancel(tag.into(), BasicCancelOptions::default()).await?;
         // What was on its way when it was cancelled.
         let _ = timeout(CANCEL, self.take_rest(link, &channel, &mut consumer)).await;
-        Ok(())
+        Ok(end)
     }
 
-    async fn take_rest(&self, link: &Arc<Link>, channel: &Channel, consumer: &mut Consumer) {
+    async fn take_rest(&self, link: &Arc<Link>, channel: &Arc<Channel>, consumer: &mut Consumer) {
         while let Some(Ok(delivery)) = consumer.next().await {
             self.take(link, channel, delivery);
         }
     }
 
     /// Hands on what arrived; what has not waited long enough waits on.
-    fn take(&self, link: &Arc<Link>, channel: &Channel, delivery: Delivery) {
+    fn take(&self, link: &Arc<Link>, channel: &Arc<Channel>, delivery: Delivery) {
         let Delivery { routing_key, properties, data, acker, .. } = delivery;
         let (id, body) = (headers::id(&properties).unwrap_or_default(), Bytes::from(data));
         let redelivered = headers::redelivered(&properties);

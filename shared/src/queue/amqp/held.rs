@@ -33,7 +33,7 @@ const AT_ONCE: usize = 256;
 pub(super) struct Held {
     pub(super) link: Arc<Link>,
     /// Kept, because the channel closes with the last who has it, and then nothing can be acknowledged.
-    pub(super) _channel: Channel,
+    pub(super) _channel: Arc<Channel>,
     pub(super) acker: Acker,
     pub(super) topic: Arc<str>,
     pub(super) published_to: Arc<str>,

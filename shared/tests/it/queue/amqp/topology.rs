@@ -147,3 +147,34 @@ async fn what_crashes_its_holders_again_and_again_ends_among_the_dead() {
     dead.settle(Vec::new()).await.expect("settled");
     queue.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_that_is_deleted_under_its_consumer_is_made_again() {
+    let (vhost, queue) = open(&[]).await;
+    let crm = topic("deliver.crm");
+    let mut claims = queue.claims(&crm);
+    queue.publish(vec![message(&crm, 1)]).await.expect("published");
+    let before = crate::queue::harness::claim_one(&mut claims).await;
+    before.settle(Vec::new()).await.expect("settled");
+    broker::shared().await.api("DELETE", &format!("/api/queues/{vhost}/leadrelay.v1.topic.deliver.crm"), None).await;
+    let unrouted = topic("unrouted");
+    let mut strays = queue.claims(&unrouted);
+    let arriving = async {
+        loop {
+            // What comes into a queue that is being deleted goes with it.
+            queue.publish(vec![message(&crm, 2)]).await.expect("published");
+            tokio::select! {
+                next = claims.next(1) => break next.expect("the queue is open").remove(0),
+                stray = strays.next(1) => {
+                    let stray = stray.expect("the queue is open").remove(0);
+                    stray.settle(vec![message(&crm, 2)]).await.expect("settled");
+                }
+                () = tokio::time::sleep(Duration::from_millis(200)) => {}
+            }
+        }
+    };
+    let next = tokio::time::timeout(Duration::from_secs(60), arriving).await.expect("it arrives");
+    assert_eq!(next.body(), "2");
+    next.settle(Vec::new()).await.expect("settled");
+    queue.close().await;
+}
