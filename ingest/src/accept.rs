@@ -98,7 +98,7 @@ fn stored(source: &Source, lead: &Lead) -> Receipt {
 /// A resend goes into the history of the first lead and nowhere else.
 async fn resend(door: &Door, source: &Source, first: LeadId, at: Timestamp) -> Result<Receipt, Refusal> {
     let event = Event { at, fact: Fact::Duplicate { lead: first, source: source.name.clone() } };
-    let message = door.events.message(event.id(), &event);
+    let message = door.events.told(&vec![event]);
     door.outbox.send(message).await.map_err(Refusal::Unavailable)?;
     metrics().duplicates.add(1, &[label("source", source.name.as_str())]);
     tracing::info!(lead.id = %first, source.name = %source.name, "duplicate: the same was sent before");

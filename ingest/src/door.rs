@@ -24,7 +24,7 @@ pub(crate) struct Door {
     pub(crate) clock: Clock,
     pub(crate) outbox: Outbox,
     pub(crate) leads: Topic<Lead>,
-    pub(crate) events: Topic<Event>,
+    pub(crate) events: Topic<Vec<Event>>,
     pub(crate) sources: BTreeMap<String, Source>,
     pub(crate) tokens: Tokens,
     pub(crate) recent: Recent,

@@ -39,7 +39,7 @@ const LAST_BATCHES: usize = 40;
 struct Recorder {
     ctx: Ctx,
     store: Store,
-    events: Claims<Event>,
+    events: Claims<Vec<Event>>,
     parked: Claims<Parked>,
 }
 
@@ -98,7 +98,7 @@ impl Recorder {
         let (told, waiting) = tokio::select! {
             told = &mut events => {
                 let told = told?;
-                let parks = told.iter().any(|claim| tells_of_parking(&claim.body().fact));
+                let parks = told.iter().flat_map(|claim| claim.body()).any(|event| tells_of_parking(&event.fact));
                 let waiting = if parks { timeout(TOGETHER, parked).await.ok().transpose()? } else { None };
                 (told, waiting.unwrap_or_default())
             }
@@ -107,10 +107,10 @@ impl Recorder {
                 (timeout(TOGETHER, events).await.ok().transpose()?.unwrap_or_default(), waiting)
             }
         };
-        let (events, mut handles) = parts(told);
+        let (told, mut handles) = parts(told);
         let (parked, more) = parts(waiting);
         handles.extend(more);
-        Ok(Batch { events, parked, handles })
+        Ok(Batch { events: told.into_iter().flatten().collect(), parked: parked.into(), handles })
     }
 
     /// Whether something could be claimed now.
@@ -162,13 +162,12 @@ fn tells_of_parking(fact: &Fact) -> bool {
     matches!(fact, Fact::Parked { .. } | Fact::Quarantined { .. } | Fact::Unmatched { .. })
 }
 
-fn parts<T>(claims: Vec<Claim<T>>) -> (Arc<[T]>, Vec<Handle>) {
-    let (bodies, handles): (Vec<T>, Vec<Handle>) = claims
+fn parts<T>(claims: Vec<Claim<T>>) -> (Vec<T>, Vec<Handle>) {
+    claims
         .into_iter()
         .map(|claim| {
             let (envelope, handle) = claim.into_parts();
             (envelope.body, handle)
         })
-        .unzip();
-    (bodies.into(), handles)
+        .unzip()
 }

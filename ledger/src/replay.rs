@@ -226,12 +226,13 @@ impl Replayer {
     }
 
     async fn publish(&self, steps: Vec<Step>) -> Result<(), Refusal> {
-        let (mut messages, mut events) = (Vec::with_capacity(steps.len() * 2), Vec::with_capacity(steps.len()));
+        let mut messages = Vec::with_capacity(steps.len() + 1);
+        let mut events = Vec::with_capacity(steps.len());
         for Step { message, event } in steps {
             messages.push(message);
-            messages.push(Topic::events().message(event.id(), &event));
             events.push(event);
         }
+        messages.push(Topic::events().told(&events));
         self.queue.publish(messages).await?;
         if let Err(error) = self.store.record(events, Vec::new()).await {
             // It is on its way, and the event in the queue will say so.

@@ -56,17 +56,16 @@ fn guarded(route: impl FnOnce() -> Routing) -> Routing {
 struct Outbox<'l> {
     lead: &'l Lead,
     now: Timestamp,
+    events: Vec<Event>,
     settlement: Settlement,
 }
 
 impl<'l> Outbox<'l> {
     fn new(lead: &'l Lead, now: Timestamp) -> Self {
-        let mut out =
-            Self { lead, now, settlement: Settlement { messages: Vec::new(), routed: Vec::new(), parked: None } };
         // A fresh lead was accepted when ingest had it; one that an operator sends again, now.
         let at = if lead.round == 0 { lead.received_at } else { now };
-        out.push_event(&Event { at, fact: Fact::Accepted { lead: lead.clone() } });
-        out
+        let events = vec![Event { at, fact: Fact::Accepted { lead: lead.clone() } }];
+        Self { lead, now, events, settlement: Settlement { messages: Vec::new(), routed: Vec::new(), parked: None } }
     }
 
     fn route(mut self, rules: &Rules, routing: Routing) -> Settlement {
@@ -85,7 +84,7 @@ impl<'l> Outbox<'l> {
             notes,
         });
         match merged(failed) {
-            None => self.settlement,
+            None => self.done(),
             Some(reason) => {
                 self.parked_event(reason.clone());
                 self.park(reason)
@@ -94,12 +93,7 @@ impl<'l> Outbox<'l> {
     }
 
     fn event(&mut self, fact: Fact) {
-        let at = self.now;
-        self.push_event(&Event { at, fact });
-    }
-
-    fn push_event(&mut self, event: &Event) {
-        self.settlement.messages.push(Topic::events().message(event.id(), event));
+        self.events.push(Event { at: self.now, fact });
     }
 
     fn parked_event(&mut self, reason: ParkReason) {
@@ -112,6 +106,11 @@ impl<'l> Outbox<'l> {
         self.settlement.parked = Some(reason.kind());
         let parked = Parked { at: self.now, reason, what: Waiting::Lead(self.lead.clone()) };
         self.settlement.messages.push(Topic::parked().message(id.uuid(), &parked));
+        self.done()
+    }
+
+    fn done(mut self) -> Settlement {
+        self.settlement.messages.push(Topic::events().told(&self.events));
         self.settlement
     }
 }
@@ -186,16 +185,16 @@ mod tests {
     fn every_outcome_has_its_messages() {
         let applies = rules("true");
         let told = |topics: &[&str], parked| (topics.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>(), parked);
-        let both = told(&["events", "deliver.crm", "deliver.partner", "events"], None);
+        let both = told(&["deliver.crm", "deliver.partner", "events"], None);
         assert_eq!(topics(&applies, &lead(), 0), both);
         assert_eq!(topics(&applies, &lead(), 4), both);
-        let crashed = told(&["events", "events", "parked"], Some("crashed"));
+        let crashed = told(&["parked", "events"], Some("crashed"));
         assert_eq!(topics(&applies, &lead(), CRASHES_MAX), crashed);
         let fault = Fault { pointer: String::new(), reason: "not JSON".into() };
         let quarantined = Lead { faults: vec![fault], ..lead() };
-        assert_eq!(topics(&applies, &quarantined, 0), told(&["events", "events", "parked"], Some("quarantined")));
-        assert_eq!(topics(&rules("false"), &lead(), 0), told(&["events", "events", "parked"], Some("unmatched")));
-        let failed = told(&["events", "events", "events", "parked"], Some("mapping_failed"));
+        assert_eq!(topics(&applies, &quarantined, 0), told(&["parked", "events"], Some("quarantined")));
+        assert_eq!(topics(&rules("false"), &lead(), 0), told(&["parked", "events"], Some("unmatched")));
+        let failed = told(&["parked", "events"], Some("mapping_failed"));
         assert_eq!(topics(&rules("1 / 0"), &lead(), 0), failed);
     }
 

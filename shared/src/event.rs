@@ -219,6 +219,17 @@ impl Event {
     }
 }
 
+/// The identity of events that are told together. Of one alone it is that event's.
+pub fn id_of(events: &[Event]) -> Uuid {
+    match events {
+        [event] => event.id(),
+        _ => digest(
+            "together",
+            &[events.iter().flat_map(|event| event.id().into_bytes()).collect::<Vec<u8>>().as_slice()],
+        ),
+    }
+}
+
 impl About {
     /// How events name `delivery`.
     pub fn of(delivery: &crate::delivery::Delivery) -> Self {

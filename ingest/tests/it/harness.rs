@@ -126,7 +126,7 @@ impl Door {
     pub(crate) async fn finish(self) -> (Vec<Lead>, Vec<Event>) {
         self.stop.drain();
         self.running.await.expect("no panic").expect("a clean end");
-        let found = (take(&self.queue, &Topic::leads()).await, take(&self.queue, &Topic::events()).await);
+        let found = (take(&self.queue, &Topic::leads()).await, take(&self.queue, &Topic::events()).await.concat());
         self.queue.close().await;
         found
     }

@@ -141,7 +141,7 @@ impl Ledger {
 
     /// Puts facts and parked messages on the queue.
     pub(crate) async fn publish(&self, events: &[Event], parked: &[Parked]) {
-        let mut messages: Vec<Message> = events.iter().map(|e| Topic::events().message(e.id(), e)).collect();
+        let mut messages: Vec<Message> = events.iter().map(|e| Topic::events().told(&vec![e.clone()])).collect();
         for (n, one) in parked.iter().enumerate() {
             let name = format!("{n} {:?} {}", one.what, one.at);
             let id = leadrelay_shared::id::LeadId::derive(&[b"parked", name.as_bytes()]);

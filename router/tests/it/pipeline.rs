@@ -96,7 +96,7 @@ async fn every_lead_comes_out_where_it_should() {
     publish(&ctx.queue, &[both.clone(), half.clone(), unmatched.clone(), quarantined.clone()]).await;
 
     let router = tokio::spawn(leadrelay_router::run(ctx.clone()));
-    let events: Vec<Event> = take(&ctx.queue, &Topic::events(), 9).await;
+    let events = take(&ctx.queue, &Topic::events(), 4).await.concat();
     let crm = take(&ctx.queue, &Topic::deliver("crm"), 1).await;
     let archive = take(&ctx.queue, &Topic::deliver("archive"), 2).await;
     let parked = take(&ctx.queue, &Topic::parked(), 3).await;
@@ -162,7 +162,7 @@ async fn a_lead_that_comes_twice_says_the_same_twice() {
     ctx.queue.publish(vec![again]).await.expect("published");
     let router = tokio::spawn(leadrelay_router::run(ctx.clone()));
     let deliveries = take(&ctx.queue, &Topic::deliver("crm"), 2).await;
-    let events: Vec<Event> = take(&ctx.queue, &Topic::events(), 4).await;
+    let events = take(&ctx.queue, &Topic::events(), 2).await.concat();
     ctx.stop.drain();
     router.await.expect("no panic").expect("a clean end");
     assert_eq!(deliveries[0], deliveries[1]);
@@ -184,7 +184,7 @@ async fn draining_finishes_what_is_claimed_and_loses_nothing() {
     let left = left(&ctx.queue).await;
     let count = |topic: &str| left.get(topic).copied().unwrap_or_default();
     assert_eq!(count("leads") + count("deliver.crm") + 1, 500);
-    assert_eq!(count("events"), 2 * (count("deliver.crm") + 1));
+    assert_eq!(count("events"), count("deliver.crm") + 1);
 }
 
 #[tokio::test]

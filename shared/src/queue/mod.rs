@@ -385,7 +385,7 @@ mod tests {
         let topic = Topic::events();
         let at = jiff::Timestamp::UNIX_EPOCH;
         let fact = crate::event::Fact::Resumed { destination: "M4RK3R".to_owned() };
-        let message = topic.message(uuid::Uuid::from_u128(7), &crate::event::Event { at, fact });
+        let message = topic.message(uuid::Uuid::from_u128(7), &vec![crate::event::Event { at, fact }]);
         queue.publish(vec![message]).await.expect("stored");
         let mut claims = queue.claims(&topic);
         let Source::Embedded(raw) = &mut claims.source else { panic!("it is embedded") };

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::delivery::{Delivery, Parked};
-use crate::event::Event;
+use crate::event::{self, Event};
 use crate::lead::Lead;
 
 /// The version that envelopes are written in. A reader takes every version up to its own.
@@ -43,10 +43,15 @@ impl Topic<Delivery> {
     }
 }
 
-impl Topic<Event> {
-    /// Facts on their way to the ledger.
+impl Topic<Vec<Event>> {
+    /// Facts on their way to the ledger. Those of one step travel together: a message costs more than what it says.
     pub fn events() -> Self {
         Self::named("events")
+    }
+
+    /// A message that tells these facts.
+    pub fn told(&self, events: &Vec<Event>) -> Message {
+        self.message(event::id_of(events), events)
     }
 }
 

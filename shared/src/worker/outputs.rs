@@ -65,7 +65,7 @@ pub fn park(delivery: &Delivery, attempts: u32, reason: ParkReason, now: Timesta
     let told = Event { at: now, fact };
     let parked = Parked { at: now, reason, what: Waiting::Delivery(delivery) };
     let id = told.id();
-    vec![Topic::parked().message(id, &parked), Topic::events().message(id, &told)]
+    vec![Topic::parked().message(id, &parked), Topic::events().told(&vec![told])]
 }
 
 fn attempted(reason: &ParkReason) -> bool {
@@ -74,6 +74,5 @@ fn attempted(reason: &ParkReason) -> bool {
 
 /// A fact on its way to the ledger.
 pub(super) fn event(at: Timestamp, fact: Fact) -> Message {
-    let event = Event { at, fact };
-    Topic::events().message(event.id(), &event)
+    Topic::events().told(&vec![Event { at, fact }])
 }

@@ -67,14 +67,6 @@ impl<'b> Fleet<'b> {
             .fold(0.0, f64::max)
     }
 
-    /// Waits until so many deliveries wait for the connector.
-    pub(super) async fn routed(&self, leads: u64) {
-        let waiting = || self.broker.messages(&self.vhost).get("leadrelay.v1.topic.deliver.partner").copied();
-        while waiting() < Some(leads) {
-            tokio::task::yield_now().await;
-        }
-    }
-
     /// Ends all of them; what is left on the virtual host goes with it.
     pub(super) async fn stop(mut self) {
         for service in &mut self.running {

@@ -17,7 +17,9 @@ use crate::accept::{CONNECTIONS, rate};
 use crate::flow::memory;
 use crate::{Figure, Wanted, say, stopwatch};
 
-const LEADS: u64 = 6_000;
+/// Seconds of work for each side, so that starting up does not count.
+const ACCEPTED: u64 = 60_000;
+const DELIVERED: u64 = 30_000;
 const ROUNDS: usize = 3;
 /// For the latency: so many leads a second, for so long.
 const PER_SECOND: u64 = 50;
@@ -31,13 +33,16 @@ pub(crate) async fn accepted() -> Figure {
     let broker = Broker::start().await;
     let (mut ours, mut raw, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..ROUNDS {
-        let a = bare::publish(&broker, LEADS, CONNECTIONS).await;
+        let a = bare::publish(&broker, ACCEPTED, CONNECTIONS).await;
+        let door = bare::door(&broker, ACCEPTED).await;
         let receiver = Receiver::start(Duration::ZERO).await;
         let mut fleet = Fleet::new(&broker, &receiver, CALLS).await;
         fleet.start("leadrelay-ingest").await;
-        let b = rate(&fleet.door(), 0, LEADS).await;
+        let b = rate(&fleet.door(), 0, ACCEPTED).await;
         fleet.stop().await;
-        say(&format!("accepted: round {round}: {a:.0}/s bare, {b:.0}/s through ingest"));
+        say(&format!(
+            "accepted: round {round}: {a:.0}/s bare, {door:.0}/s through a bare door, {b:.0}/s through ingest"
+        ));
         raw.push(a);
         ours.push(b);
         ratios.push(b / a);
@@ -50,7 +55,7 @@ pub(crate) async fn delivered() -> Vec<Figure> {
     let broker = Broker::start().await;
     let (mut ours, mut raw, mut ratios, mut most) = (Vec::new(), Vec::new(), Vec::new(), 0.0_f64);
     for round in 0..ROUNDS {
-        let a = bare::three_hops(&broker, LEADS, CONNECTIONS).await;
+        let a = bare::three_hops(&broker, DELIVERED, CONNECTIONS).await;
         let receiver = Receiver::start(Duration::ZERO).await;
         let mut fleet = Fleet::new(&broker, &receiver, 32).await;
         for service in ["leadrelay-ingest", "leadrelay-router", "leadrelay-connector-webhook"] {
@@ -58,13 +63,13 @@ pub(crate) async fn delivered() -> Vec<Figure> {
         }
         let began = stopwatch::start();
         let door = fleet.door();
-        let posting = tokio::spawn(async move { rate(&door, 0, LEADS).await });
-        while receiver.distinct() < LEADS {
+        let posting = tokio::spawn(async move { rate(&door, 0, DELIVERED).await });
+        while receiver.distinct() < DELIVERED {
             most = most.max(fleet.resident_mib());
             tokio::time::sleep(Duration::from_millis(20)).await;
-            assert!(began.elapsed().as_secs() < 120, "{} of {LEADS} after two minutes", receiver.distinct());
+            assert!(began.elapsed().as_secs() < 120, "{} of {DELIVERED} after two minutes", receiver.distinct());
         }
-        let b = LEADS as f64 / began.elapsed().as_secs_f64();
+        let b = DELIVERED as f64 / began.elapsed().as_secs_f64();
         posting.await.expect("posting ends");
         fleet.stop().await;
         say(&format!(
@@ -84,21 +89,32 @@ pub(crate) async fn delivered() -> Vec<Figure> {
 /// The time from accepting to delivery at a steady rate, against the bare hops.
 pub(crate) async fn latency() -> Figure {
     let broker = Broker::start().await;
-    let raw = bare::latency(&broker, PER_SECOND, SECONDS).await;
-    let receiver = Receiver::start(Duration::ZERO).await;
-    let mut fleet = Fleet::new(&broker, &receiver, CALLS).await;
-    for service in ["leadrelay-ingest", "leadrelay-router", "leadrelay-connector-webhook"] {
-        fleet.start(service).await;
+    let (mut ours, mut raw, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        let a = p99(bare::latency(&broker, PER_SECOND, SECONDS).await);
+        let receiver = Receiver::start(Duration::ZERO).await;
+        let mut fleet = Fleet::new(&broker, &receiver, CALLS).await;
+        for service in ["leadrelay-ingest", "leadrelay-router", "leadrelay-connector-webhook"] {
+            fleet.start(service).await;
+        }
+        let b = p99(receiver.latency(&fleet.door(), PER_SECOND, SECONDS).await);
+        fleet.stop().await;
+        say(&format!(
+            "latency: round {round}: {:.2} ms over bare hops, {:.2} ms through the services",
+            a * 1e3,
+            b * 1e3
+        ));
+        raw.push(a * 1e3);
+        ours.push(b * 1e3);
+        ratios.push(b / a);
     }
-    let ours = receiver.latency(&fleet.door(), PER_SECOND, SECONDS).await;
-    fleet.stop().await;
-    let (a, b) = (p99(raw), p99(ours));
+    let (a, b) = (stopwatch::median(raw), stopwatch::median(ours));
     Figure {
         what: "p99 from accepted to delivered at 50 leads a second, against three bare hops",
-        value: b / a,
+        value: stopwatch::median(ratios),
         unit: "",
         wanted: Wanted::AtMost(2.0),
-        detail: format!("{:.1} ms against {:.1} ms", b * 1e3, a * 1e3),
+        detail: format!("{b:.1} ms against {a:.1} ms, median of {ROUNDS}"),
     }
 }
 
@@ -108,15 +124,17 @@ pub(crate) async fn scaled() -> Figure {
     for connectors in [1, 4] {
         let receiver = Receiver::start(ANSWER).await;
         let mut fleet = Fleet::new(&broker, &receiver, CALLS).await;
-        fleet.start("leadrelay-ingest").await;
-        fleet.start("leadrelay-router").await;
+        // The ledger tells connectors which destinations are paused; without it they wait a while for that.
+        for service in ["leadrelay-ledger", "leadrelay-ingest"] {
+            fleet.start(service).await;
+        }
         let leads = 1_000 * connectors;
         rate(&fleet.door(), 0, leads).await;
-        fleet.routed(leads).await;
         for _ in 0..connectors {
             fleet.start("leadrelay-connector-webhook").await;
         }
-        // From the first that arrives, so that starting is not counted.
+        // Last, so that all connectors begin together.
+        fleet.start("leadrelay-router").await;
         receiver.reaches(1).await;
         let (before, began) = (receiver.distinct(), stopwatch::start());
         receiver.reaches(leads).await;

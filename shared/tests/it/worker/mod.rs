@@ -181,11 +181,12 @@ impl Bench {
 
     /// The next fact that the worker tells.
     pub(crate) async fn fact(&self) -> Fact {
-        let mut claims = self.queue.claims(&Topic::<Event>::events());
+        let mut claims = self.queue.claims(&Topic::events());
         let claimed =
             tokio::time::timeout(PATIENCE, claims.next(1)).await.expect("a fact is told").expect("the queue works");
         let claim = claimed.into_iter().next().expect("one claim");
-        let fact = claim.body().fact.clone();
+        let [event] = claim.body().as_slice() else { panic!("a worker tells one fact at a time") };
+        let fact = event.fact.clone();
         claim.settle(Vec::new()).await.expect("settled");
         fact
     }
