@@ -4,8 +4,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use actix_web::web::{self, Bytes};
-use actix_web::{App, HttpResponse, HttpServer};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use lapin::message::Delivery;
@@ -16,16 +14,13 @@ use lapin::options::{
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
 use leadrelay_testkit::broker::Broker;
-use tokio::sync::{mpsc, oneshot};
 
-use crate::accept::rate;
-use crate::poster::Door;
 use crate::{child, stopwatch};
 
 /// What a consumer has ahead.
 const PREFETCH: u16 = 256;
 /// The queues between the hops, and where the last one reports.
-const QUEUES: [&str; 3] = ["bare.1", "bare.2", "bare.3"];
+pub(super) const QUEUES: [&str; 3] = ["bare.1", "bare.2", "bare.3"];
 
 /// Publishes so many leads, so many at once, and says how many were confirmed in a second.
 pub(super) async fn publish(broker: &Broker, leads: u64, at_once: usize) -> f64 {
@@ -34,47 +29,6 @@ pub(super) async fn publish(broker: &Broker, leads: u64, at_once: usize) -> f64 
     let began = stopwatch::start();
     publish_all(&channel, leads, at_once).await;
     leads as f64 / began.elapsed().as_secs_f64()
-}
-
-/// Publishes what is posted to it, and answers once that is confirmed: the least that a door can do. How many it answers in a
-/// second.
-pub(super) async fn door(broker: &Broker, leads: u64) -> f64 {
-    let connection = connect(broker).await;
-    let channel = channel(&connection).await;
-    let (posted, mut to_publish) = mpsc::channel::<(Bytes, oneshot::Sender<()>)>(1024);
-    let posted = web::Data::new(posted);
-    let take = async |posted: web::Data<mpsc::Sender<_>>, body: Bytes| {
-        let (answer, answered) = oneshot::channel::<()>();
-        posted.send((body, answer)).await.expect("it publishes");
-        answered.await.expect("it publishes");
-        HttpResponse::Accepted().finish()
-    };
-    let app = move || App::new().app_data(posted.clone()).default_service(web::to(take));
-    let server = HttpServer::new(app).workers(2).disable_signals().bind("127.0.0.1:0").expect("it listens");
-    let address = server.addrs()[0];
-    let server = server.run();
-    let handle = server.handle();
-    tokio::spawn(server);
-    let publishing = tokio::spawn(async move {
-        let mut underway = FuturesUnordered::new();
-        loop {
-            tokio::select! {
-                Some(()) = underway.next() => {}
-                next = to_publish.recv() => {
-                    let Some((body, answer)) = next else { break };
-                    let channel = &channel;
-                    underway.push(async move {
-                        confirmed(channel, QUEUES[0], &body, String::new()).await;
-                        answer.send(()).expect("it is waited for");
-                    });
-                }
-            }
-        }
-    });
-    let answered = rate(&Door { address, path: "/".to_owned() }, 0, leads).await;
-    handle.stop(false).await;
-    publishing.abort();
-    answered
 }
 
 /// Passes so many leads over three hops, and says how many came out in a second.
@@ -155,19 +109,19 @@ async fn hop(channel: &Channel, from: &str, to: &str, leads: u64, arrived: impl 
     }
 }
 
-async fn confirmed(channel: &Channel, queue: &str, body: &[u8], id: String) {
+pub(super) async fn confirmed(channel: &Channel, queue: &str, body: &[u8], id: String) {
     let properties = BasicProperties::default().with_delivery_mode(2).with_message_id(id.into());
     let options = BasicPublishOptions::default();
     let sent = channel.basic_publish("".into(), queue.into(), options, body, properties).await.expect("sent");
     assert_eq!(sent.await.expect("an answer"), Confirmation::Ack(None));
 }
 
-async fn connect(broker: &Broker) -> Connection {
+pub(super) async fn connect(broker: &Broker) -> Connection {
     let url = broker.url(&broker.vhost().await);
     Connection::connect(&url, ConnectionProperties::default()).await.expect("a connection")
 }
 
-async fn channel(connection: &Connection) -> Channel {
+pub(super) async fn channel(connection: &Connection) -> Channel {
     let channel = connection.create_channel().await.expect("a channel");
     channel.confirm_select(ConfirmSelectOptions::default()).await.expect("confirms");
     channel.basic_qos(PREFETCH, BasicQosOptions::default()).await.expect("a prefetch");

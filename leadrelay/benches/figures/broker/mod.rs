@@ -4,6 +4,7 @@
 //! beside the senders and the receiver that they need. Each pair is measured one after the other, several times.
 
 mod bare;
+mod bare_door;
 mod fleet;
 mod receiver;
 
@@ -34,7 +35,7 @@ pub(crate) async fn accepted() -> Figure {
     let (mut ours, mut raw, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         let a = bare::publish(&broker, ACCEPTED, CONNECTIONS).await;
-        let door = bare::door(&broker, ACCEPTED).await;
+        let door = bare_door::rate(&broker, ACCEPTED).await;
         let receiver = Receiver::start(Duration::ZERO).await;
         let mut fleet = Fleet::new(&broker, &receiver, CALLS).await;
         fleet.start("leadrelay-ingest").await;

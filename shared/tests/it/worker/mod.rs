@@ -15,7 +15,7 @@ use leadrelay_shared::connector::{Connector, Context, Outcome};
 use leadrelay_shared::control::Control;
 use leadrelay_shared::delivery::{Delivery, Parked, Receipt};
 use leadrelay_shared::error::{DeliveryError, ErrorKind};
-use leadrelay_shared::event::{Event, Fact};
+use leadrelay_shared::event::Fact;
 use leadrelay_shared::fields::{Field, Fields};
 use leadrelay_shared::id::{DeliveryId, LeadId};
 use leadrelay_shared::queue::{Queue, Topic, embedded};
