@@ -98,7 +98,7 @@ impl Recorder {
         let (told, waiting) = tokio::select! {
             told = &mut events => {
                 let told = told?;
-                let parks = told.iter().flat_map(|claim| claim.body()).any(|event| tells_of_parking(&event.fact));
+                let parks = told.iter().flat_map(Claim::body).any(|event| tells_of_parking(&event.fact));
                 let waiting = if parks { timeout(TOGETHER, parked).await.ok().transpose()? } else { None };
                 (told, waiting.unwrap_or_default())
             }

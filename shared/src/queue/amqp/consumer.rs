@@ -81,7 +81,7 @@ impl Consuming {
                 Ok(End::Cancelled) => return,
                 Ok(End::Idle) => continue,
                 Ok(End::ByBroker) => {
-                    tracing::info!(topic = %self.topic, "the broker ended a subscription; it is made again")
+                    tracing::info!(topic = %self.topic, "the broker ended a subscription; it is made again");
                 }
                 Err(_) if link.is_lost() => continue,
                 Err(error) => {
