@@ -22,6 +22,11 @@ const START: Duration = Duration::from_secs(120);
 /// How often a node that starts is asked.
 const ASK_EVERY: Duration = Duration::from_millis(100);
 
+/// Two schedulers of its own: the tests and others share the machine. And what a step was handing over when the queue it goes to
+/// lost its leader is handed over again after ten seconds, and not after three minutes.
+const ARGUMENTS: &str =
+    "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none -rabbit dead_letter_worker_publisher_confirm_timeout 10000";
+
 const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 
 /// A RabbitMQ node of the tests' own.
@@ -29,6 +34,8 @@ pub struct Broker {
     pub(super) dir: TempDir,
     pub(super) ports: Ports,
     pub(super) vhosts: AtomicU32,
+    /// The feature flags that are on when it first starts; all that it knows where this is not told.
+    features: Option<&'static str>,
     running: Mutex<Option<Keeper>>,
     /// Where the names of nodes are known; it stays when the node ends, as a machine's does.
     _names: Arc<Names>,
@@ -84,6 +91,14 @@ impl Broker {
         broker
     }
 
+    /// The same as [`start`](Self::start), with these feature flags on (names and commas) and no others.
+    pub async fn start_with_features(features: &'static str) -> Self {
+        let mut broker = Self::named_in(Names::start(), "");
+        broker.features = Some(features);
+        broker.start_again().await;
+        broker
+    }
+
     /// A node that is not started yet, known under its name there.
     pub(super) fn named_in(names: Arc<Names>, lines: &str) -> Self {
         assert!(Path::new(SERVER).exists(), "{SERVER} is missing: `make needs` installs it");
@@ -97,7 +112,7 @@ impl Broker {
         );
         std::fs::write(dir.path().join("rabbit.conf"), config).expect("written");
         std::fs::write(dir.path().join("plugins"), "[rabbitmq_management].").expect("written");
-        Self { dir, ports, vhosts: AtomicU32::new(0), running: Mutex::new(None), _names: names }
+        Self { dir, ports, vhosts: AtomicU32::new(0), features: None, running: Mutex::new(None), _names: names }
     }
 
     /// Where it takes AMQP connections, on loopback.
@@ -141,7 +156,8 @@ impl Broker {
     /// What the programs of this node are told through their environment.
     pub(super) fn environment(&self) -> Vec<(&'static str, String)> {
         let at = |name: &str| self.dir.path().join(name).display().to_string();
-        vec![
+        let features = self.features.map(|features| ("RABBITMQ_FEATURE_FLAGS", features.to_owned()));
+        let always = [
             ("HOME", self.dir.path().display().to_string()),
             ("RABBITMQ_NODENAME", self.name()),
             ("RABBITMQ_DIST_PORT", self.ports.distribution.to_string()),
@@ -151,9 +167,9 @@ impl Broker {
             ("RABBITMQ_CONFIG_FILE", at("rabbit.conf")),
             ("RABBITMQ_ENABLED_PLUGINS_FILE", at("plugins")),
             ("RABBITMQ_PID_FILE", at("pid")),
-            // Two schedulers of its own: the tests and others share the machine.
-            ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none".to_owned()),
-        ]
+            ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", ARGUMENTS.to_owned()),
+        ];
+        always.into_iter().chain(features).collect()
     }
 
     /// Its name among nodes: its distribution port makes it its own.

@@ -10,7 +10,9 @@
 //!   of its own drops a message at the twentieth crash. Never -1, which 3.10 takes for "at once".
 //! - No expiry on any queue: a quorum queue that expires takes its messages along.
 //! - Delays: one queue for each step, with that time to live and nobody who consumes. What expires goes back to the topics'
-//!   exchange under the key that it came with. Steps are shared by all topics.
+//!   exchange under the key that it came with. Steps are shared by all topics. Where the leader of the topic's queue ends
+//!   meanwhile, up to 32 messages are handed over again only after the broker's `dead_letter_worker_publisher_confirm_timeout`,
+//!   three minutes unless it is set.
 //! - The topics' exchange has an alternate: an unroutable message would else be tried for ever by the step that it expired in.
 
 use std::time::Duration;

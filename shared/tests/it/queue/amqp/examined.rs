@@ -26,6 +26,16 @@ async fn a_broker_as_it_must_be_has_no_fault_and_everything_that_it_needs() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_feature_flag_that_is_off_is_told_with_the_command_that_turns_it_on() {
+    let broker = broker::Broker::start_with_features("quorum_queue").await;
+    let settings = settings_for(&broker, &broker.vhost().await, &["leads"]);
+    let off = fault(&settings).await;
+    assert!(off.contains("rabbitmqctl enable_feature_flag all"), "{off}");
+    broker.ctl(&["enable_feature_flag", "all"]);
+    assert_eq!(examine(&settings).await[0].fault, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_fault_is_told_with_its_remedy_and_no_password() {
     let shared = broker::shared().await;
     let sound = settings_for(shared, &vhost().await, &["leads"]);
