@@ -9,6 +9,7 @@ const ACCESS_REFUSED: u16 = 403;
 const PRECONDITION_FAILED: u16 = 406;
 const NOT_ALLOWED: u16 = 530;
 const NOT_IMPLEMENTED: u16 = 540;
+const INTERNAL_ERROR: u16 = 541;
 
 /// Why a node cannot be used.
 pub(super) fn of_node(node: &Node, error: &Error) -> String {
@@ -26,8 +27,7 @@ pub(super) fn of_node(node: &Node, error: &Error) -> String {
             "RabbitMQ at {host}:{port} has something of ours with other arguments ({error}); \
              drain it and delete it, and leadrelay makes it as it must be"
         ),
-        // So it answers an argument or a type of queue that it does not know.
-        Some(PRECONDITION_FAILED | NOT_IMPLEMENTED) => format!(
+        _ if is_of_abilities(error) => format!(
             "RabbitMQ at {host}:{port} cannot do what leadrelay needs ({error}); it must be 3.10 or later, with the feature \
              flags quorum_queue and stream_queue: `rabbitmqctl enable_feature_flag all`"
         ),
@@ -37,7 +37,17 @@ pub(super) fn of_node(node: &Node, error: &Error) -> String {
 
 /// Whether waiting alone cannot mend it.
 pub(super) fn is_of_configuration(error: &Error) -> bool {
-    matches!(code(error), Some(ACCESS_REFUSED | NOT_ALLOWED | PRECONDITION_FAILED | NOT_IMPLEMENTED))
+    matches!(code(error), Some(ACCESS_REFUSED | NOT_ALLOWED)) || is_of_abilities(error)
+}
+
+/// So a broker answers an argument or a type of queue that it does not know; and with 541, which stands for much else, where the
+/// feature flag for it is off (seen with 3.10).
+fn is_of_abilities(error: &Error) -> bool {
+    match code(error) {
+        Some(PRECONDITION_FAILED | NOT_IMPLEMENTED) => true,
+        Some(INTERNAL_ERROR) => error.to_string().contains("feature flag"),
+        _ => false,
+    }
 }
 
 /// What a connection or channel ended with.
