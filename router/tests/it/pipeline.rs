@@ -239,7 +239,7 @@ async fn a_queue_that_refuses_holds_the_leads_until_it_takes_again() {
     }
     ctx.stop.drain();
     router.await.expect("no panic").expect("a clean end");
-    assert_eq!(left(&ctx.queue).await, BTreeMap::from([("events".to_owned(), 20)]));
+    assert_eq!(left(&ctx.queue).await, BTreeMap::from([("events".to_owned(), 10)]));
 }
 
 #[tokio::test]

@@ -58,13 +58,14 @@ fn one_broker_serves_many_runtimes() {
 }
 
 #[tokio::test]
-async fn killed_or_stopped_it_comes_back_where_it_was_with_what_it_had() {
+async fn stopped_or_killed_it_comes_back_where_it_was_with_what_it_had() {
     let broker = Broker::start().await;
     let vhost = broker.vhost().await;
     declare(&broker, &vhost, "leads").await;
     publish(&broker, &vhost, "leads").await;
     let port = broker.port();
-    for end in [Broker::kill, Broker::stop] {
+    // Stopped first: RabbitMQ before 4 writes down some seconds late which queues it has.
+    for end in [Broker::stop, Broker::kill] {
         assert!(broker.runs() && !refuses(port).await);
         end(&broker);
         assert!(!broker.runs() && refuses(port).await);
