@@ -63,7 +63,7 @@ impl Broker {
     /// When it fails.
     pub fn ctl(&self, arguments: &[&str]) -> String {
         let done = Command::new("/usr/lib/rabbitmq/bin/rabbitmqctl")
-            .args(["-q", "-n", &self.name()])
+            .args(["-q", "-t", "60", "-n", &self.name()])
             .args(arguments)
             .envs(self.environment())
             .output()
