@@ -15,6 +15,9 @@ use serde::{Deserialize, Serialize};
 pub enum ErrorKind {
     /// The destination understood and refuses this lead: invalid field, duplicate rule.
     Rejected,
+    /// The destination is there and would take the lead, but something else holds what it needs: a locked row. Again soon;
+    /// no other lead waits for it.
+    Contended,
     /// Too many requests, or a quota is used up.
     Throttled,
     /// It could not be reached, or it said that it cannot serve now. The lead was not taken.
@@ -32,7 +35,7 @@ pub enum ErrorKind {
 /// What a failure is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blame {
-    /// This lead; another may well pass.
+    /// This lead; another may well pass, now.
     Lead,
     /// The destination; every other lead would fail as well.
     Destination,
@@ -42,8 +45,9 @@ pub enum Blame {
 
 impl ErrorKind {
     /// Every kind, for tables and tests.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Rejected,
+        Self::Contended,
         Self::Throttled,
         Self::Unavailable,
         Self::Uncertain,
@@ -55,7 +59,7 @@ impl ErrorKind {
     /// Whose fault it is.
     pub fn about(self) -> Blame {
         match self {
-            Self::Rejected => Blame::Lead,
+            Self::Rejected | Self::Contended => Blame::Lead,
             Self::Unexpected => Blame::Unknown,
             _ => Blame::Destination,
         }
@@ -65,6 +69,7 @@ impl ErrorKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Rejected => "rejected",
+            Self::Contended => "contended",
             Self::Throttled => "throttled",
             Self::Unavailable => "unavailable",
             Self::Uncertain => "uncertain",

@@ -78,7 +78,7 @@ impl Policy {
             ErrorKind::Throttled | ErrorKind::Unauthorized | ErrorKind::Misconfigured => {
                 Next::Again { at: not_before(now, Duration::ZERO, error.retry_at), counted: false, error }
             }
-            ErrorKind::Unavailable | ErrorKind::Uncertain | ErrorKind::Unexpected => {
+            ErrorKind::Contended | ErrorKind::Unavailable | ErrorKind::Uncertain | ErrorKind::Unexpected => {
                 if age >= self.give_up_after && attempt >= GIVE_UP_MIN {
                     return Next::Park(ParkReason::GaveUp { attempts: attempt, error });
                 }

@@ -261,6 +261,16 @@ mod tests {
     }
 
     #[test]
+    fn a_lead_that_waits_for_a_lock_keeps_no_other_waiting() {
+        let mut gate = gate();
+        let locked = failure(ErrorKind::Contended);
+        for _ in 0..100 {
+            assert_eq!(gate.report(Err(&locked), at(0), 1.0), None);
+        }
+        assert_eq!(gate.leave(Duration::ZERO, 0), Leave::Full);
+    }
+
+    #[test]
     fn what_was_under_way_when_a_pause_began_does_not_end_it() {
         let mut gate = gate();
         let throttled = failure(ErrorKind::Throttled).retry_at(Some(at(600).wall));
