@@ -1,5 +1,6 @@
 //! What all attempts at one destination share.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,9 +17,11 @@ use crate::id::LeadId;
 use crate::retry::Policy;
 use crate::service::{Ctx, RunError};
 
-/// Claims held for each slot, so that no slot waits for the disk; and never more of the largest bodies than so many bytes.
+/// Claims held for each slot, so that no slot waits for the disk; and never more of the largest bodies than so many bytes,
+/// save that two full calls are.
 const HELD_PER_SLOT: usize = 8;
 const HELD_BYTES: u64 = 64 << 20;
+const HELD_CALLS: usize = 2;
 
 /// One destination's connector, and everything that its attempts share.
 #[derive(Debug)]
@@ -28,8 +31,12 @@ pub(super) struct Desk<C> {
     pub(super) connector: Arc<C>,
     /// Calls under way at once.
     pub(super) slots: Semaphore,
-    /// Claims held at once: those that wait for a slot, that are being delivered, and whose outcome is on its way to disk.
-    pub(super) held_max: usize,
+    /// Calls held at once: those that wait for a slot, that are being made, and whose outcome is on its way to disk. Where a
+    /// call takes many deliveries none waits for a slot: what waits is better kept in the queue, where it becomes a full call.
+    calls_max: usize,
+    /// Deliveries held at once, in all of these calls.
+    deliveries_max: usize,
+    held: AtomicUsize,
     pub(super) timeout: Duration,
     pub(super) policy: Policy,
     pub(super) too_long: TooLong,
@@ -53,9 +60,13 @@ impl<C: Connector> Desk<C> {
         Ok(Self {
             connector: Arc::new(connector),
             slots: Semaphore::new(common.concurrency),
-            held_max: (common.concurrency * HELD_PER_SLOT)
-                .min(ctx.config().ingest.bodies_within(HELD_BYTES))
-                .max(common.concurrency),
+            calls_max: if C::BATCH > 1 { common.concurrency } else { common.concurrency * HELD_PER_SLOT },
+            deliveries_max: ctx.config().ingest.bodies_within(HELD_BYTES).max(if C::BATCH > 1 {
+                HELD_CALLS * C::BATCH
+            } else {
+                common.concurrency
+            }),
+            held: AtomicUsize::new(0),
             timeout: common.timeout.0,
             policy,
             too_long: common.too_long,
@@ -71,6 +82,19 @@ impl<C: Connector> Desk<C> {
     /// What may be claimed now, while `running` calls are under way.
     pub(super) fn leave(&self, running: usize) -> Leave {
         self.gate().leave(self.ctx.clock.monotonic(), running)
+    }
+
+    /// How many deliveries may be claimed beside what `running` calls hold: as many as make full calls.
+    pub(super) fn room(&self, running: usize) -> usize {
+        let calls = self.calls_max.saturating_sub(running);
+        let deliveries = self.deliveries_max.saturating_sub(self.held.load(Ordering::SeqCst));
+        calls.saturating_mul(C::BATCH).min(deliveries) / C::BATCH * C::BATCH
+    }
+
+    /// Takes note of deliveries that are held until what is given back is dropped.
+    pub(super) fn hold(self: &Arc<Self>, deliveries: usize) -> Held<C> {
+        self.held.fetch_add(deliveries, Ordering::SeqCst);
+        Held(self.clone(), deliveries)
     }
 
     pub(super) fn probe_now(&self) {
@@ -122,5 +146,14 @@ impl<C: Connector> Desk<C> {
 
     fn gate(&self) -> std::sync::MutexGuard<'_, Gate> {
         self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Deliveries that are held.
+pub(super) struct Held<C: Connector>(Arc<Desk<C>>, usize);
+
+impl<C: Connector> Drop for Held<C> {
+    fn drop(&mut self) {
+        self.0.held.fetch_sub(self.1, Ordering::SeqCst);
     }
 }

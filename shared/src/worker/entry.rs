@@ -89,6 +89,15 @@ pub fn entry<C: Connector>() -> ConnectorEntry {
 
 /// Makes the connector of the destination `name`.
 pub(super) fn build<C: Connector>(loaded: &Loaded, clock: &Clock, name: &str) -> Result<C, String> {
+    let (settings, context) = parts::<C>(loaded, clock, name)?;
+    C::new(settings, context)
+}
+
+/// What the connector of the destination `name` is made of.
+///
+/// # Errors
+/// When there is no such destination, or its settings are not those of the connector; without a value of theirs.
+pub fn parts<C: Connector>(loaded: &Loaded, clock: &Clock, name: &str) -> Result<(C::Settings, Context), String> {
     let destination =
         loaded.config.destinations.get(name).ok_or_else(|| format!("there is no destination `{name}`"))?;
     let settings = settings(C::NAME, destination.settings())?;
@@ -98,7 +107,7 @@ pub(super) fn build<C: Connector>(loaded: &Loaded, clock: &Clock, name: &str) ->
     })?;
     let context =
         Context { destination: name.to_owned(), http, clock: clock.clone(), base_dir: loaded.base_dir.clone() };
-    C::new(settings, context)
+    Ok((settings, context))
 }
 
 /// A connector's settings. Serde's own words can hold a value, and a value can be a secret.

@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
-pub use entry::{ConnectorEntry, entry, role};
+pub use entry::{ConnectorEntry, entry, parts, role};
 pub use outputs::park;
 
 use self::desk::Desk;
@@ -100,7 +100,7 @@ async fn work<C: Connector>(
             // A claim under way is not given up for an attempt that ends: claims cost, and slots only get more.
             Some(ended) = attempts.join_next(), if matches!(slots, Slots::Idle) => { note_end(ended); continue }
             () = wait(desk, slots) => continue,
-            claimed = claim(&mut claims, slots, C::BATCH) => claimed?,
+            claimed = claim(&mut claims, slots) => claimed?,
         };
         let leave = desk.leave(attempts.len());
         let closed = matches!((leave, slots), (Leave::Wait(_), _) | (Leave::Probe, Slots::Claim(_)));
@@ -111,7 +111,11 @@ async fn work<C: Connector>(
         let mut claimed = claimed.into_iter().peekable();
         while claimed.peek().is_some() {
             let call: Vec<_> = claimed.by_ref().take(C::BATCH).collect();
-            attempts.spawn(attempt::make(desk.clone(), call));
+            let (desk, held) = (desk.clone(), desk.hold(call.len()));
+            attempts.spawn(async move {
+                attempt::make(desk, call).await;
+                drop(held);
+            });
         }
     }
     Ok(())
@@ -120,7 +124,7 @@ async fn work<C: Connector>(
 /// What the loop may do next.
 #[derive(Clone, Copy)]
 enum Slots {
-    /// Claim ahead, for so many calls.
+    /// Claim so many deliveries, or what there is of them: a lead that comes alone does not wait for company.
     Claim(usize),
     /// Claim one delivery.
     Probe,
@@ -137,14 +141,17 @@ fn slots<C: Connector>(desk: &Desk<C>, running: usize) -> Slots {
     match desk.leave(running) {
         Leave::Wait(wait) => Slots::Wait(wait),
         Leave::Probe if running == 0 => Slots::Probe,
-        Leave::Full if running < desk.held_max => Slots::Claim(desk.held_max - running),
-        Leave::Probe | Leave::Full => Slots::Idle,
+        Leave::Full => match desk.room(running) {
+            0 => Slots::Idle,
+            room => Slots::Claim(room),
+        },
+        Leave::Probe => Slots::Idle,
     }
 }
 
-async fn claim(claims: &mut Claims<Delivery>, slots: Slots, batch: usize) -> Result<Vec<Claim<Delivery>>, QueueError> {
+async fn claim(claims: &mut Claims<Delivery>, slots: Slots) -> Result<Vec<Claim<Delivery>>, QueueError> {
     match slots {
-        Slots::Claim(calls) => claims.next(calls * batch).await,
+        Slots::Claim(deliveries) => claims.next(deliveries).await,
         Slots::Probe => claims.next(1).await,
         Slots::Wait(_) | Slots::Idle => std::future::pending().await,
     }

@@ -62,6 +62,39 @@ async fn of_a_call_only_the_items_concerned_fail() {
 }
 
 #[tokio::test]
+async fn what_comes_while_a_call_is_made_goes_together_and_what_comes_alone_goes_at_once() {
+    let bench = Bench::batched("concurrency = 1\n", |_, _| Act::Wait).await;
+    bench.publish(0..1).await;
+    while bench.script.most_running.load(std::sync::atomic::Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    // One by one, as they do behind a busy door; claimed ahead, each would be a call of its own.
+    for n in 1..12 {
+        bench.publish(n..n + 1).await;
+    }
+    bench.script.gate.add_permits(12);
+    for _ in 0..12 {
+        assert!(matches!(bench.fact().await, Fact::Delivered { .. }));
+    }
+    assert_eq!(*bench.script.calls.lock().expect("calls"), [1, 5, 5, 1]);
+    assert_eq!(bench.finish().await, 0);
+}
+
+#[tokio::test]
+async fn a_lead_that_meets_a_lock_waits_by_itself() {
+    let bench = Bench::one_by_one("concurrency = 1\n[destinations.crm.retry]\npause_after = 1\n", |_, n| {
+        if n == 0 { Act::Fail(ErrorKind::Contended) } else { Act::Take }
+    })
+    .await;
+    bench.publish(0..2).await;
+    assert_eq!(deferred(bench.fact().await), (ErrorKind::Contended, 1));
+    assert!(matches!(bench.fact().await, Fact::Delivered { attempt: 1, .. }), "the other is not kept waiting");
+    bench.clock.advance(Duration::from_secs(5));
+    assert!(matches!(bench.fact().await, Fact::Delivered { attempt: 2, .. }), "soon, and not after a pause");
+    assert_eq!(bench.finish().await, 0);
+}
+
+#[tokio::test]
 async fn a_value_too_long_is_cut_for_the_destination_and_kept_in_the_queue() {
     let bench = Bench::one_by_one("", |_, n| if n == 0 { Act::Fail(ErrorKind::Unavailable) } else { Act::Take }).await;
     let mut long = super::delivery(1);
