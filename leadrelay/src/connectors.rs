@@ -1,13 +1,14 @@
 //! The connectors that this program is built with: one line each.
 
 use leadrelay_connector_file::FileConnector;
+use leadrelay_connector_salesforce::SalesforceConnector;
 use leadrelay_connector_webhook::WebhookConnector;
 use leadrelay_shared::config::{ConnectorInfo, Loader};
 use leadrelay_shared::worker::{ConnectorEntry, entry};
 
 /// Every connector.
 pub fn connectors() -> Vec<ConnectorEntry> {
-    vec![entry::<FileConnector>(), entry::<WebhookConnector>()]
+    vec![entry::<FileConnector>(), entry::<SalesforceConnector>(), entry::<WebhookConnector>()]
 }
 
 /// The connector of this name.

@@ -11,11 +11,12 @@ use super::process::Process;
 use super::world;
 
 /// Every service, and every connector.
-pub(crate) const PROGRAMS: [&str; 5] = [
+pub(crate) const PROGRAMS: [&str; 6] = [
     "leadrelay-ingest",
     "leadrelay-router",
     "leadrelay-ledger",
     "leadrelay-connector-file",
+    "leadrelay-connector-salesforce",
     "leadrelay-connector-webhook",
 ];
 

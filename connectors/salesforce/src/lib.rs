@@ -1,0 +1,19 @@
+#![doc = include_str!("../README.md")]
+
+mod assertion;
+mod call;
+mod connector;
+mod describe;
+mod error;
+mod instance;
+mod login;
+mod lookup;
+mod record;
+mod session;
+mod settings;
+mod setup;
+mod write;
+
+pub use connector::SalesforceConnector;
+pub use settings::{AssignmentRule, OnDuplicate, Settings, Write};
+pub use setup::{Setup, Step};
