@@ -11,7 +11,7 @@ use leadrelay_shared::config::ConfigError;
 use leadrelay_shared::service::{RunError, Stopped};
 
 use crate::commands::{
-    check, completions, destinations, leads, parked, queue, replay, schema, secrets, send, source, try_lead, up,
+    check, completions, destinations, leads, parked, queue, replay, schema, secrets, send, setup, source, try_lead, up,
 };
 use crate::output::{Output, say};
 use crate::place::Place;
@@ -58,6 +58,8 @@ enum Command {
     Replay(replay::Args),
     /// Look at destinations; pause and resume them.
     Destinations(destinations::Args),
+    /// Prepare a CRM for the leads that it will get.
+    Setup(setup::Args),
     /// Move what waits from the embedded queue to RabbitMQ, and back.
     Queue(queue::Args),
     /// Print the JSON Schema of the configuration, for editors.
@@ -164,6 +166,7 @@ fn run(cli: Cli) -> Done {
         Command::Parked(args) => block_on(parked::run(&call, args)),
         Command::Replay(args) => block_on(replay::run(&call, args)),
         Command::Destinations(args) => block_on(destinations::run(&call, args)),
+        Command::Setup(args) => block_on(setup::run(&call, args)),
         Command::Queue(args) => block_on(queue::run(&call, args)),
         Command::Schema => schema::run(&call),
         Command::Completions(args) => completions::run(&call, args),

@@ -12,6 +12,7 @@ pub(crate) mod replay;
 pub(crate) mod schema;
 pub(crate) mod secrets;
 pub(crate) mod send;
+pub(crate) mod setup;
 pub(crate) mod source;
 pub(crate) mod try_lead;
 pub(crate) mod up;

@@ -3,6 +3,7 @@
 mod check;
 mod operate;
 mod relay;
+mod setup;
 mod source;
 mod support;
 mod try_lead;
