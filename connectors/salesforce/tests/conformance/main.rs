@@ -1,5 +1,6 @@
 //! The contract of `Connector`, for Salesforce; and what is Salesforce's own.
 
+mod backlog;
 mod batches;
 mod login;
 mod lookup;
