@@ -15,14 +15,14 @@ use tokio::time::timeout;
 
 use crate::store::Store;
 
-/// The most messages of a batch.
-const EVENTS: usize = 500;
+/// The most messages of a batch. Under load each of them tells many facts.
+const EVENTS: usize = 128;
 const PARKED: usize = 50;
 /// Batches that come over a network while one is recorded.
 const BATCHES_AHEAD: usize = 2;
 /// Either may carry a whole body, and a batch of the largest bodies stays within this many bytes.
 const BATCH_BYTES: u64 = 64 << 20;
-/// After a batch smaller than `FEW` so long is waited for a larger one: each costs a commit here and two in the queue. It is a
+/// After a batch of fewer than `FEW` facts so long is waited for a larger one: each costs a commit here and two in the queue. It is a
 /// matter of the machine and not of the leads, and so not of the clock that tests move.
 const FEW: usize = 250;
 const GATHER: Duration = Duration::from_millis(25);
@@ -63,7 +63,7 @@ pub(crate) async fn run(ctx: Ctx, store: Store) -> Result<(), RunError> {
             () = stop.draining() => break,
             batch = recorder.next() => batch?,
         };
-        let few = batch.handles.len() < FEW;
+        let few = batch.events.len() + batch.parked.len() < FEW;
         recorder.record(batch).await?;
         if few {
             tokio::select! {

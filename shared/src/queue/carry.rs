@@ -44,6 +44,7 @@ impl Carrier {
                 id: raw.id,
                 not_before: raw.not_before,
                 body: raw.body,
+                elements_at: None,
             },
             handle: raw.handle,
         };

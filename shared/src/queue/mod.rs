@@ -8,6 +8,7 @@
 pub mod amqp;
 mod carry;
 pub mod embedded;
+mod join;
 mod removal;
 mod topic;
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use super::join;
 use crate::delivery::{Delivery, Parked};
 use crate::event::{self, Event};
 use crate::lead::Lead;
@@ -44,14 +45,16 @@ impl Topic<Delivery> {
 }
 
 impl Topic<Vec<Event>> {
-    /// Facts on their way to the ledger. Those of one step travel together: a message costs more than what it says.
+    /// Facts on their way to the ledger. Those of one step travel together, and with those of other steps that are told at the
+    /// same moment: a message costs more than what it says.
     pub fn events() -> Self {
         Self::named("events")
     }
 
     /// A message that tells these facts.
     pub fn told(&self, events: &Vec<Event>) -> Message {
-        self.message(event::id_of(events), events)
+        let message = self.message(event::id_of(events), events);
+        Message { elements_at: join::elements_at(&message.body), ..message }
     }
 }
 
@@ -93,7 +96,7 @@ impl<T: Serialize> Topic<T> {
         // Unwrap safety: every message type is plain data with string keys, which JSON can always hold.
         #[expect(clippy::expect_used, reason = "see above")]
         let body = serde_json::to_vec(&envelope).expect("messages are plain data");
-        Message { topic: self.name.clone(), id, not_before: None, body: body.into() }
+        Message { topic: self.name.clone(), id, not_before: None, body: body.into(), elements_at: None }
     }
 }
 
@@ -116,6 +119,8 @@ pub struct Message {
     pub(super) id: Uuid,
     pub(super) not_before: Option<Timestamp>,
     pub(super) body: Bytes,
+    /// Where the elements of its list begin, if it may be [joined](join) with others of its topic.
+    pub(super) elements_at: Option<usize>,
 }
 
 impl Message {

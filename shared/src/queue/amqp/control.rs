@@ -72,7 +72,7 @@ pub(super) async fn tell(shared: Arc<Shared>, mut latest: watch::Receiver<Option
             body: body.into(),
             properties: headers::fleeting(shared.origin),
         };
-        if let Err(error) = link.publish(vec![outgoing]).await {
+        if let Err(error) = link.publish(vec![outgoing].into()).await {
             tracing::debug!(%error, "decisions could not be told now; they are told again soon");
         }
     }

@@ -18,7 +18,7 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::link::Link;
-use super::publisher::Outgoing;
+use super::publisher::{Outgoing, Outputs};
 use super::{fault, outgoing};
 use crate::clock::Clock;
 use crate::queue::QueueError;
@@ -144,8 +144,8 @@ pub(super) async fn give_back(
 
 async fn return_all(link: &Link, steps: &[Duration], clock: &Clock, returning: &[Returning]) {
     loop {
-        let copies = returning.iter().map(|r| copy(&r.held, steps, clock, r.delay)).collect();
-        match link.publish(copies).await {
+        let copies: Vec<_> = returning.iter().map(|r| copy(&r.held, steps, clock, r.delay)).collect();
+        match link.publish(Outputs::from(copies)).await {
             Ok(()) => return acknowledge(returning.iter().map(|r| &r.held)).await,
             Err(_) if link.is_lost() => return,
             Err(_) if link.blocked.borrow().is_some() => {
@@ -184,7 +184,7 @@ pub(super) async fn acknowledge<'a>(held: impl Iterator<Item = &'a Held>) {
 /// Makes `outputs` durable, and then the claims are gone.
 ///
 /// While the broker takes no messages this waits: to fail would be to do again what has been done.
-pub(super) async fn settle(holdings: &Holdings, keys: &[u64], outputs: Vec<Outgoing>) -> Result<(), QueueError> {
+pub(super) async fn settle(holdings: &Holdings, keys: &[u64], outputs: Outputs) -> Result<(), QueueError> {
     let held: Option<Vec<Held>> = keys.iter().map(|key| holdings.get(*key)).collect();
     let Some(held) = held else { return Err(QueueError::Lost) };
     let Some(link) = held.first().map(|held| held.link.clone()) else { return Err(QueueError::Lost) };

@@ -8,21 +8,23 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use lapin::{Channel, Connection, Error};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::connect::connect;
-use super::publisher::{self, JOBS_WAITING, Job, Outgoing};
+use super::publisher::{self, JOBS_WAITING, Job, Outputs};
 use super::settings::{Node, Settings};
+use super::teller::{self, Telling};
 use super::{fault, topology};
 use crate::queue::QueueError;
 
 /// Confirm channels: a quorum queue lets one channel have 32 commands under way before it slows it down.
 const CHANNELS: usize = 4;
 /// How long confirms are waited for.
-const CONFIRM: Duration = Duration::from_secs(10);
+pub(super) const CONFIRM: Duration = Duration::from_secs(10);
 /// And how long more, once the broker has said that it takes nothing.
 const BLOCKED: Duration = Duration::from_millis(500);
 /// How long a broker that was away is left alone once it answers. RabbitMQ 3.10 answers before its queues have elected their
@@ -40,6 +42,7 @@ pub(super) struct Link {
     pub(super) publishing: Arc<Connection>,
     pub(super) consuming: Connection,
     publishers: Vec<mpsc::Sender<Job>>,
+    teller: mpsc::Sender<Telling>,
     turn: AtomicUsize,
     /// Why the broker takes no messages, where it has said so.
     pub(super) blocked: watch::Sender<Option<String>>,
@@ -84,10 +87,13 @@ impl Link {
             tokio::spawn(publisher::run(publishing.clone(), channel, todo, lost.clone()));
             publishers.push(jobs);
         }
+        let (teller, telling) = mpsc::channel(JOBS_WAITING);
+        tokio::spawn(teller::run(publishers[0].clone(), telling));
         let link = Self {
             publishing,
             consuming,
             publishers,
+            teller,
             turn: AtomicUsize::new(0),
             blocked: watch::Sender::new(None),
             declared: Mutex::default(),
@@ -102,7 +108,11 @@ impl Link {
 
     /// Declares a topic's queue; how many messages in it can be claimed.
     pub(super) async fn declare(&self, topic: &Arc<str>) -> Result<u64, Error> {
-        let ready = self.ask(async |channel| topology::declare_topic(channel, topic).await).await?;
+        self.ask(async |channel| self.declare_on(channel, topic).await).await
+    }
+
+    async fn declare_on(&self, channel: &Channel, topic: &Arc<str>) -> Result<u64, Error> {
+        let ready = topology::declare_topic(channel, topic).await?;
         self.declared.lock().unwrap_or_else(PoisonError::into_inner).insert(topic.clone());
         Ok(ready)
     }
@@ -114,10 +124,19 @@ impl Link {
 
     /// Declares a topic's queue unless this link has done so.
     pub(super) async fn ensure(&self, topic: &Arc<str>) -> Result<(), Error> {
-        if self.declared.lock().unwrap_or_else(PoisonError::into_inner).contains(topic) {
+        if self.has_declared(topic) {
             return Ok(());
         }
-        self.declare(topic).await.map(drop)
+        self.ask(async |channel| match self.has_declared(topic) {
+            // By another, meanwhile.
+            true => Ok(()),
+            false => self.declare_on(channel, topic).await.map(drop),
+        })
+        .await
+    }
+
+    fn has_declared(&self, topic: &str) -> bool {
+        self.declared.lock().unwrap_or_else(PoisonError::into_inner).contains(topic)
     }
 
     /// Asks on the channel that is kept for questions. One that was answered with an error is closed by that.
@@ -138,26 +157,45 @@ impl Link {
     }
 
     /// Publishes, and waits for every confirm.
-    pub(super) async fn publish(&self, messages: Vec<Outgoing>) -> Result<(), QueueError> {
+    pub(super) async fn publish(&self, outputs: Outputs) -> Result<(), QueueError> {
         let mut blocked = self.blocked.subscribe();
         if let Some(reason) = &*blocked.borrow() {
             return Err(QueueError::Blocked(reason.clone()));
         }
-        let (answer, answered) = oneshot::channel();
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.publishers.len();
-        let confirmed = async {
-            self.publishers[turn].send(Job { messages, answer }).await.map_err(|_| gone())?;
-            answered.await.unwrap_or_else(|_| Err(gone()))
-        };
         let refused = async {
             // Fails when the link is gone, and then so do the confirms.
             let _ = blocked.wait_for(Option::is_some).await;
             tokio::time::sleep(BLOCKED).await;
         };
         tokio::select! {
-            confirmed = confirmed => confirmed,
+            confirmed = self.hand_over(outputs) => confirmed,
             () = refused => Err(QueueError::Unknown("RabbitMQ stopped taking messages before it confirmed this".to_owned())),
             () = tokio::time::sleep(CONFIRM) => Err(QueueError::Unknown(format!("RabbitMQ did not confirm it within {CONFIRM:?}"))),
+        }
+    }
+
+    /// Hands each message to the task that publishes it, and waits until all of them are confirmed.
+    async fn hand_over(&self, outputs: Outputs) -> Result<(), QueueError> {
+        let Outputs { messages, told } = outputs;
+        let mut answers = Vec::with_capacity(1 + told.len());
+        if !messages.is_empty() {
+            let (answer, answered) = oneshot::channel();
+            let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.publishers.len();
+            self.publishers[turn].send(Job { messages, answer }).await.map_err(|_| gone())?;
+            answers.push(answered);
+        }
+        for part in told {
+            let (answer, answered) = oneshot::channel();
+            self.teller.send(Telling { part, answer }).await.map_err(|_| gone())?;
+            answers.push(answered);
+        }
+        let several = answers.len() > 1;
+        let confirms = join_all(answers).await;
+        match confirms.into_iter().find_map(|confirm| confirm.unwrap_or_else(|_| Err(gone())).err()) {
+            None => Ok(()),
+            // Others of them may be stored.
+            Some(QueueError::Blocked(reason)) if several => Err(QueueError::Unknown(reason)),
+            Some(error) => Err(error),
         }
     }
 
@@ -181,7 +219,7 @@ impl Link {
     }
 }
 
-fn gone() -> QueueError {
+pub(super) fn gone() -> QueueError {
     QueueError::Unknown("the connection to RabbitMQ was lost before it confirmed this".to_owned())
 }
 

@@ -20,6 +20,7 @@ mod publisher;
 mod removal;
 mod settings;
 mod supervisor;
+mod teller;
 mod topology;
 
 use std::collections::BTreeSet;
@@ -38,8 +39,9 @@ pub(super) use self::claims::{Claims, Handle, settle};
 pub use self::examine::{Examined, examine};
 use self::held::{Holdings, Return};
 use self::link::Link;
-use self::publisher::Outgoing;
+use self::publisher::{Outgoing, Outputs};
 pub use self::settings::{DELAY_TIERS, Node, Settings, Tls};
+use super::join::Part;
 use super::{Health, Message, QueueError, TopicStats};
 use crate::clock::Clock;
 use crate::control::Control;
@@ -192,10 +194,10 @@ impl Shared {
     }
 
     /// Messages as they go out, once their topics have queues.
-    async fn outgoing(&self, messages: Vec<Message>) -> Result<Vec<Outgoing>, QueueError> {
-        let mut ready = Vec::with_capacity(messages.len());
+    async fn outgoing(&self, messages: Vec<Message>) -> Result<Outputs, QueueError> {
+        let mut outputs = Outputs::default();
         for message in messages {
-            let Message { topic, id, not_before, body } = message;
+            let Message { topic, id, not_before, body, elements_at } = message;
             if body.len() > LARGEST_BODY || topic.len() > LONGEST_TOPIC {
                 return Err(QueueError::Blocked(format!(
                     "a message of {} bytes for a topic whose name has {} is larger than {LARGEST_BODY} and {LONGEST_TOPIC}, the most it takes",
@@ -207,9 +209,15 @@ impl Shared {
             link.ensure(&topic).await.map_err(|e| QueueError::Blocked(fault::short(&e)))?;
             let delay = not_before
                 .map_or(Duration::ZERO, |at| at.duration_since(self.clock.now()).try_into().unwrap_or_default());
-            ready.push(outgoing(&self.settings.delay_tiers, &self.clock, &topic, id, body, delay, 0));
+            match elements_at {
+                Some(elements_at) if delay.is_zero() => outputs.told.push(Part { topic, id, body, elements_at }),
+                _ => {
+                    let message = outgoing(&self.settings.delay_tiers, &self.clock, &topic, id, body, delay, 0);
+                    outputs.messages.push(message);
+                }
+            }
         }
-        Ok(ready)
+        Ok(outputs)
     }
 
     /// Has a held message given back, after a delay.

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::fault;
 use crate::queue::QueueError;
+use crate::queue::join::Part;
 
 /// Jobs that may wait for the task; more wait at their callers.
 pub(super) const JOBS_WAITING: usize = 256;
@@ -39,6 +40,26 @@ pub(super) struct Outgoing {
     pub(super) key: ShortString,
     pub(super) body: Bytes,
     pub(super) properties: BasicProperties,
+}
+
+/// What one step publishes.
+#[derive(Default)]
+pub(super) struct Outputs {
+    pub(super) messages: Vec<Outgoing>,
+    /// What may travel with what others tell.
+    pub(super) told: Vec<Part>,
+}
+
+impl Outputs {
+    pub(super) fn is_empty(&self) -> bool {
+        self.messages.is_empty() && self.told.is_empty()
+    }
+}
+
+impl From<Vec<Outgoing>> for Outputs {
+    fn from(messages: Vec<Outgoing>) -> Self {
+        Self { messages, told: Vec::new() }
+    }
 }
 
 /// Messages that are published together, and who waits for their confirms.

@@ -122,5 +122,7 @@ fn rows(clock: &Clock, messages: Vec<Message>) -> Result<Vec<NewRow>, QueueError
         )));
     }
     let delay = |m: &Message| m.not_before.and_then(|at| time::delay_until(clock, at));
-    Ok(messages.into_iter().map(|m| NewRow { delay: delay(&m), topic: m.topic, id: m.id, body: m.body }).collect())
+    let row =
+        |m: Message| NewRow { delay: delay(&m), topic: m.topic, id: m.id, body: m.body, elements_at: m.elements_at };
+    Ok(messages.into_iter().map(row).collect())
 }

@@ -61,6 +61,8 @@ pub(super) struct NewRow {
     pub(super) id: Uuid,
     pub(super) delay: Option<Duration>,
     pub(super) body: Bytes,
+    /// Where the elements of its list begin, if it may be joined with others of its topic.
+    pub(super) elements_at: Option<usize>,
 }
 
 /// Prints which message it is, and never what it says.
@@ -121,7 +123,13 @@ mod tests {
     fn a_new_row_prints_no_body() {
         let printed = format!(
             "{:?}",
-            NewRow { topic: "events".into(), id: Uuid::nil(), delay: None, body: Bytes::from_static(b"M4RK3R") }
+            NewRow {
+                topic: "events".into(),
+                id: Uuid::nil(),
+                delay: None,
+                body: Bytes::from_static(b"M4RK3R"),
+                elements_at: None
+            }
         );
         assert!(!printed.contains("M4RK3R") && printed.contains("bytes: 6"), "{printed}");
     }

@@ -13,6 +13,9 @@ use super::harness::{
     stats, stats_of, topic,
 };
 use super::opener::Opener;
+pub(crate) use super::told::{
+    a_settled_claim_tells_what_it_did, what_many_tell_at_once_travels_together_and_loses_nothing,
+};
 
 /// Makes one test of each line of the contract for the engine that `$opener` opens.
 macro_rules! keeps_the_contract {
@@ -43,6 +46,8 @@ macro_rules! keeps_the_contract {
             it_is_ready_when_it_is_open
             a_closed_queue_says_so
             closing_gives_claims_back_uncounted
+            what_many_tell_at_once_travels_together_and_loses_nothing
+            a_settled_claim_tells_what_it_did
         );
     };
     ($opener:expr; $($line:ident)*) => {$(

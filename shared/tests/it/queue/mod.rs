@@ -11,6 +11,7 @@ mod harness;
 mod model;
 mod opener;
 mod removal;
+mod told;
 
 use self::opener::Embedded;
 

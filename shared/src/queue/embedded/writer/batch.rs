@@ -8,7 +8,8 @@ use super::Writer;
 use super::trouble::Fault;
 use crate::queue::embedded::Handle;
 use crate::queue::embedded::books::Grant;
-use crate::queue::embedded::op::{Publish, Settle};
+use crate::queue::embedded::op::{NewRow, Publish, Settle};
+use crate::queue::join::{self, Part};
 use crate::queue::{QueueError, RawClaim, Right};
 
 /// How much of the engine's time a crash may lose.
@@ -113,13 +114,21 @@ impl Writer {
             for handle in &settle.handles {
                 store.remove(handle.seq())?;
             }
-            for row in &settle.outputs {
-                self.books.insert(store, row, &self.time)?;
-            }
+        }
+        let (alone, mut together) = apart(settles.iter().flat_map(|settle| &settle.outputs));
+        for row in alone {
+            self.books.insert(store, row, &self.time)?;
         }
         fail::fail_point!("queue::mid_batch", |_| std::process::abort());
-        for row in publishes.iter().flat_map(|p| &p.rows) {
+        let (alone, more) = apart(publishes.iter().flat_map(|publish| &publish.rows));
+        for row in alone {
             self.books.insert(store, row, &self.time)?;
+        }
+        together.extend(more);
+        for group in join::groups(together, |part| part) {
+            let (id, body) = join::join(&group);
+            let topic = group[0].topic.clone();
+            self.books.insert(store, &NewRow { topic, id, delay: None, body, elements_at: None }, &self.time)?;
         }
         let now = self.time.now();
         if now - self.stored_time >= STORE_TIME_EVERY {
@@ -177,4 +186,18 @@ impl Writer {
             let _ = answer.send(Err(fault.answer()));
         }
     }
+}
+
+/// Rows that are stored as they are, and those that are joined with others.
+fn apart<'r>(rows: impl Iterator<Item = &'r NewRow>) -> (Vec<&'r NewRow>, Vec<Part>) {
+    let (mut alone, mut together) = (Vec::new(), Vec::new());
+    for row in rows {
+        match row.elements_at {
+            Some(elements_at) if row.delay.is_none() => {
+                together.push(Part { topic: row.topic.clone(), id: row.id, body: row.body.clone(), elements_at });
+            }
+            _ => alone.push(row),
+        }
+    }
+    (alone, together)
 }
