@@ -50,7 +50,7 @@ clean_up() {
   [ -z "$sender" ] || kill "$sender" 2>/dev/null || true
   if [ ${#compose[@]} -gt 0 ]; then
     [ $code -eq 0 ] || tell_what_is_wrong
-    relay --profile cli down -v --remove-orphans -t 20 >"$work/down.log" 2>&1 || { note "not all is down:"; tail -n 5 "$work/down.log"; }
+    timeout -k 10 180 "${compose[@]}" -p leadrelay-smoke --profile demo --profile cli down -v --remove-orphans -t 20 >"$work/down.log" 2>&1 || { note "not all is down:"; tail -n 5 "$work/down.log"; }
     if [ -z "${SMOKE_DIR:-}" ] && [ -z "$engine" ]; then
       mapfile -t -O "${#made_images[@]}" made_images < <(docker image ls --format '{{.Repository}}:{{.Tag}}' 'leadrelay*:smoke')
       docker image rm "${made_images[@]}" >/dev/null || note "some images are left"
@@ -80,9 +80,12 @@ build() {
   docker image ls --format '{{.Repository}} {{.Size}}' | grep '^leadrelay' | sort | while read -r name size; do note "  $name $size"; done
 }
 
+# Whether each of these services has a container, and every container is healthy.
 healthy() {
-  local id
-  for id in $(relay ps -q "$@"); do
+  local ids id
+  mapfile -t ids < <(relay ps -q "$@")
+  [ ${#ids[@]} -ge $# ] || return 1
+  for id in "${ids[@]}"; do
     [ "$(docker inspect -f '{{.State.Health.Status}}' "$id")" = healthy ] || return 1
   done
 }
@@ -127,8 +130,9 @@ all_accepted
 
 phase "counting"
 await 180 "$LEADS leads at the receiver" arrived "$LEADS"
-each_once
 await 60 "the ledger knows all of them" recorded
+await 60 "nothing is on its way any more" nothing_waits
+each_once
 no_token_in_the_logs "$url"
 docker stats --no-stream --format '{{.Name}} {{.MemUsage}}' | sort | while read -r line; do note "  $line"; done
 

@@ -67,7 +67,11 @@ start_engine() {
 stop_engine() {
   [ -n "$engine" ] || return 0
   kill "$engine" 2>/dev/null || true
+  # One that does not end in time is ended.
+  (sleep 60 && kill -KILL "$engine") >/dev/null 2>&1 &
+  local guard=$!
   wait "$engine" || true
+  kill "$guard" 2>/dev/null || true
   engine=''
   # The bridge outlives the engine that made it.
   if [ -n "$made_bridge" ] && command -v ip >/dev/null; then ip link delete docker0 || true; fi

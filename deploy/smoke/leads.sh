@@ -85,6 +85,14 @@ recorded() {
   [ "$count" = "$LEADS" ]
 }
 
+# Whether the broker holds nothing, claimed or not.
+nothing_waits() {
+  local queues
+  queues=$(relay exec -T rabbitmq rabbitmqctl -q list_queues name messages) || return 1
+  grep -q '^leadrelay' <<<"$queues" || return 1
+  ! awk '/^leadrelay/ && $2 != 0' <<<"$queues" | grep -q .
+}
+
 # The token of a source is in every URL that is posted to, and nowhere else.
 no_token_in_the_logs() {
   local token=${1##*/}

@@ -7,6 +7,7 @@ pub mod api;
 mod decisions;
 mod judge;
 mod recorder;
+mod removed;
 mod replay;
 mod retention;
 pub mod store;
@@ -58,7 +59,9 @@ async fn work(ctx: &Ctx, front: &Front) -> Result<(), RunError> {
         let working = async {
             tokio::select! {
                 outcome = recorder::run(ctx.clone(), store.clone()) => outcome,
-                ((), ()) = async { tokio::join!(decisions.keep_telling(), retention::run(ctx, &store)) } => Ok(()),
+                ((), (), ()) = async {
+                    tokio::join!(decisions.keep_telling(), retention::run(ctx, &store), removed::run(ctx, &store))
+                } => Ok(()),
             }
         };
         // Nothing outlives a panic but the store, which rolls back, and decisions, which are read from it.

@@ -36,7 +36,7 @@ pub(crate) async fn sort(ctx: &Ctx, rules: &Rules) -> Result<(), QueueError> {
         for stray in strays {
             let (topic, id) = (stray.published_to().to_owned(), stray.envelope().id);
             let Some(messages) = sorted(ctx, rules, &stray, crashed) else {
-                tracing::error!(topic, message.id = %id, "a stray message cannot be read; it is kept until the next start");
+                tracing::error!(topic, message.id = %id, "a stray message cannot be read; it is kept");
                 if crashed {
                     dead.set_aside(stray);
                 } else {

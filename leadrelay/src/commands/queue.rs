@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
-use clap::{Args as ClapArgs, Subcommand};
+use clap::{ArgGroup, Args as ClapArgs, Subcommand};
 use leadrelay_shared::clock::Clock;
 use leadrelay_shared::config::Loaded;
-use leadrelay_shared::queue::{Health, Queue, embedded};
+use leadrelay_shared::queue::{Health, Queue, Topic, embedded};
 use serde_json::json;
 
 use self::transfer::{Moved, Summary, transfer};
@@ -42,8 +42,14 @@ Back: stop every service, run `queue move --to embedded`, write queue.url = \"em
 A message leaves the one only when the other has it on disk. If this ends half-way, run it again: what was on its way may then
 come twice under the same id, which makes one record.";
 
+/// RabbitMQ does not tell its queues over AMQP.
+const ELSEWHERE: &str = "\
+Moved are the topics and delays of this configuration. Before RabbitMQ is switched off, see with `rabbitmqctl list_queues name messages`
+that nothing else that begins with leadrelay holds messages; for a destination that is no longer configured, run this again with
+--destination, and for a delay that is no longer configured, put it into queue.delay_tiers again.";
+
 #[derive(Debug, ClapArgs)]
-#[group(required = true, multiple = false)]
+#[command(group(ArgGroup::new("direction").required(true).args(["from", "to"])))]
 struct MoveArgs {
     /// Out of the embedded queue in data_dir, into RabbitMQ.
     #[arg(long, value_name = "embedded", value_parser = ["embedded"])]
@@ -51,17 +57,21 @@ struct MoveArgs {
     /// Out of RabbitMQ, into the embedded queue in data_dir.
     #[arg(long, value_name = "embedded", value_parser = ["embedded"])]
     to: Option<String>,
+    /// A destination that is no longer configured and may still have deliveries in RabbitMQ; may be given several times.
+    #[arg(long, value_name = "NAME", requires = "to")]
+    destination: Vec<String>,
 }
 
 pub(crate) async fn run(call: &Call, args: Args) -> Done {
     let Command::Move(args) = args.command;
     let loaded = call.place.load()?;
     let clock = Clock::real();
-    let Some(settings) = loaded.broker("leadrelay queue move") else {
+    let Some(mut settings) = loaded.broker("leadrelay queue move") else {
         return Err(Failure::Usage(
             "queue.url is \"embedded\": write there how RabbitMQ is reached, and this moves between the two".to_owned(),
         ));
     };
+    settings.topics.extend(args.destination.iter().map(|name| Topic::deliver(name).name().to_string()));
     // First, because it tells a relay that still runs.
     let embedded = embedded(&loaded, &clock)?;
     let broker = Queue::amqp(settings, clock.clone());
@@ -80,7 +90,11 @@ pub(crate) async fn run(call: &Call, args: Args) -> Done {
     let done = done.await;
     broker.close().await;
     embedded.close().await;
-    tell(call, &done?)
+    tell(call, &done?)?;
+    if args.to.is_some() && !call.output.json {
+        say(ELSEWHERE);
+    }
+    Ok(())
 }
 
 fn embedded(loaded: &Loaded, clock: &Clock) -> Result<Queue, Failure> {

@@ -148,6 +148,26 @@ impl Store {
         self.read(destinations).await
     }
 
+    /// Every destination that a delivery was ever made for, as far as history goes.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn destinations_of_deliveries(&self) -> Result<Vec<String>, StoreError> {
+        self.read(|db| {
+            // From each name straight to the next one: there are few names and many deliveries.
+            let mut statement = db.prepare_cached(
+                "WITH RECURSIVE next (name) AS (
+                   SELECT min(destination) FROM delivery
+                   UNION ALL
+                   SELECT (SELECT min(destination) FROM delivery WHERE destination > name) FROM next WHERE name IS NOT NULL)
+                 SELECT name FROM next WHERE name IS NOT NULL",
+            )?;
+            let rows = statement.query_map([], |row| row.get(0))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
     /// What is known of the sources of these names.
     ///
     /// # Errors

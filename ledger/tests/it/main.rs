@@ -5,6 +5,7 @@ mod failpoints;
 mod fixtures;
 mod harness;
 mod recorder;
+mod removed;
 mod replay;
 mod retention;
 mod store;

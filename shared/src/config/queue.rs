@@ -1,5 +1,6 @@
 //! `[queue]`: the embedded queue, or RabbitMQ and how it is reached.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,6 +30,8 @@ pub struct QueueConfig {
     pub url: QueueUrl,
     /// The password of RabbitMQ's user, for every node.
     pub password: Option<Secret>,
+    /// Passwords of single nodes, by their host, where they differ from that.
+    pub passwords: BTreeMap<String, Secret>,
     /// Certificates for `amqps://`, beside those that the machine trusts.
     pub tls: Option<QueueTlsConfig>,
     /// The steps that retries wait in on RabbitMQ, ascending. Changing them is safe: old ones empty themselves.
@@ -45,6 +48,7 @@ impl Default for QueueConfig {
         Self {
             url: EMBEDDED.into(),
             password: None,
+            passwords: BTreeMap::new(),
             tls: None,
             delay_tiers: DELAY_TIERS.map(Span).to_vec(),
             max_size: ByteSize::gib(16),
@@ -124,7 +128,12 @@ impl QueueConfig {
     fn nodes(&self) -> impl Iterator<Item = (String, Result<Node, String>)> {
         let several = self.url.0.len() > 1;
         let key = move |n| if several { format!("queue.url[{n}]") } else { "queue.url".to_owned() };
-        self.url.0.iter().enumerate().map(move |(n, url)| (key(n), Node::parse(url, self.password.as_ref())))
+        self.url.0.iter().enumerate().map(move |(n, url)| (key(n), self.node(url)))
+    }
+
+    fn node(&self, url: &str) -> Result<Node, String> {
+        let of_host = self.passwords.iter().find(|(host, _)| Node::is_at(url, host)).map(|(_, password)| password);
+        Node::parse(url, of_host.or(self.password.as_ref()))
     }
 
     /// What is wrong with it.
@@ -132,6 +141,11 @@ impl QueueConfig {
         let mut found = Vec::new();
         if !self.url.is_embedded() {
             found.extend(self.url.0.iter().zip(self.nodes()).filter_map(|(url, (key, node))| mistake(url, key, node)));
+        }
+        let is_known = |host: &String| self.url.is_embedded() || self.url.0.iter().any(|url| Node::is_at(url, host));
+        for host in self.passwords.keys().filter(|host| !is_known(host)) {
+            let mistake = Mistake::new(format!("queue.passwords.{host}"), "is the host of no node of queue.url");
+            found.push(mistake.remedy("name the host as it is written there"));
         }
         if let Some(QueueTlsConfig { cert, key, .. }) = &self.tls
             && cert.is_some() != key.is_some()
@@ -230,8 +244,20 @@ mod tests {
     }
 
     #[test]
+    fn a_node_may_have_a_password_of_its_own() {
+        let settings = broker(
+            "[queue]\nurl = ['amqp://relay@mq-1', 'amqp://relay@[::1]']\npassword = 'shared'\npasswords = { '::1' = 'own' }",
+        )
+        .expect("a broker");
+        let passwords: Vec<_> = settings.nodes.iter().map(|node| node.password.expose()).collect();
+        assert_eq!(passwords, ["shared", "own"]);
+    }
+
+    #[test]
     fn no_url_and_no_password_is_printed() {
-        let config = of("[queue]\nurl = 'amqp://relay:hunter2@mq'\npassword = 'hunter2'").expect("sound");
+        let config =
+            of("[queue]\nurl = 'amqp://relay:hunter2@mq'\npassword = 'hunter2'\npasswords = { mq = 'hunter2' }")
+                .expect("sound");
         assert!(!format!("{config:?}").contains("hunter2"));
     }
 
@@ -263,6 +289,10 @@ mod tests {
         assert_eq!(
             told("url = 'amqp://relay@a'"),
             "queue.url: names user \"relay\" and no password; write queue.password = { file = \"..\" }; -"
+        );
+        assert_eq!(
+            told("url = 'amqp://a'\npasswords = { b = 'x' }"),
+            "queue.passwords.b: is the host of no node of queue.url; name the host as it is written there"
         );
         assert_eq!(told("tls = { cert = 'a' }"), "queue.tls: `cert` and `key` belong together; name both or neither");
         for tiers in ["['5s', '5s']", "['1m', '5s']", "['1ms']", "['31d']", "['1s', '1h']"] {

@@ -141,6 +141,17 @@ impl Queue {
         }
     }
 
+    /// How many messages wait in a topic that nobody claims from; none where somebody does. The topic need not exist.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked.
+    pub async fn unattended(&self, topic: &str) -> Result<u64, QueueError> {
+        match &self.engine {
+            Engine::Embedded(engine) => engine.unattended(topic).await,
+            Engine::Amqp(engine) => engine.unattended(topic).await,
+        }
+    }
+
     /// Whether the queue can take messages, as it changes.
     pub fn health(&self) -> watch::Receiver<Health> {
         match &self.engine {
@@ -199,7 +210,8 @@ impl<T> Claims<T> {
         self
     }
 
-    /// Keeps a message of this consumer's out of the way until the next start: what cannot be read now may be by a later version.
+    /// Keeps a message of this consumer's out of the way, until the next start or, on RabbitMQ, for a quarter of an hour: what
+    /// cannot be read now may be by a later version.
     pub fn set_aside(&mut self, claim: Claim<T>) {
         claim.handle.set_aside();
         self.is_aside();
@@ -225,7 +237,7 @@ impl<T: DeserializeOwned> Claims<T> {
     /// Waits for messages and claims at least one and at most `max` of them.
     ///
     /// Cancel-safe: what was claimed for a dropped future goes back. A message that cannot be read (written by a later
-    /// version, or damaged) stays where it is until the next start, and is counted as claimed.
+    /// version, or damaged) is [set aside](Self::set_aside), and is counted as claimed.
     ///
     /// # Errors
     /// [`QueueError::Closed`] when the queue is closed. Other failures are waited out.
@@ -257,7 +269,7 @@ impl<T: DeserializeOwned> Claims<T> {
                 handle: raw.handle,
             }),
             Err(error) => {
-                tracing::error!(topic = %self.topic.name(), message.id = %raw.id, %error, "a message cannot be read; it is kept until the next start");
+                tracing::error!(topic = %self.topic.name(), message.id = %raw.id, %error, "a message cannot be read; it is kept");
                 raw.handle.set_aside();
                 None
             }
@@ -345,7 +357,7 @@ enum Right {
 }
 
 impl Handle {
-    /// Keeps the message out of the way until the next start.
+    /// See [`Claims::set_aside`].
     fn set_aside(self) {
         match self.0 {
             Right::Embedded(handle) => handle.set_aside(),

@@ -1,4 +1,5 @@
 //! What the shared words promise, proven from outside.
 
 mod queue;
+mod wire;
 mod worker;

@@ -89,7 +89,7 @@ impl Broker {
             .collect()
     }
 
-    /// Sets a policy, and waits until the queues follow it.
+    /// Sets a policy. The queues follow it a moment later.
     pub async fn policy(&self, vhost: &str, name: &str, pattern: &str, definition: Value) {
         let policy = json!({"pattern": pattern, "definition": definition, "apply-to": "queues"});
         self.api("PUT", &format!("/api/policies/{vhost}/{name}"), Some(policy)).await;

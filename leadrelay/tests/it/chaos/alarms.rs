@@ -5,7 +5,7 @@ use std::slice::from_ref;
 use leadrelay_testkit::broker::{self, Broker};
 use serde_json::json;
 
-use super::fleet::{Fleet, ROUTER};
+use super::fleet::{Fleet, LEDGER, ROUTER};
 use super::report::Row;
 use crate::support::chance::Moments;
 
@@ -18,12 +18,16 @@ pub(crate) async fn raised(moments: &mut Moments, rounds: u64) -> Row {
     for _ in 0..rounds {
         moments.pass(200, 1000).await;
         broker.memory_alarm(true).await;
+        fleet.says_anew(LEDGER, "RabbitMQ takes no messages for now").await;
         moments.pass(500, 2500).await;
         broker.memory_alarm(false).await;
+        fleet.says_anew(LEDGER, "RabbitMQ takes messages again").await;
         moments.pass(200, 1000).await;
         broker.disk_alarm(true).await;
+        fleet.says_anew(LEDGER, "RabbitMQ takes no messages for now").await;
         moments.pass(500, 2500).await;
         broker.disk_alarm(false).await;
+        fleet.says_anew(LEDGER, "RabbitMQ takes messages again").await;
     }
     fleet.posted(posting).await;
     fleet.judged("alarms of memory and disk", rounds * 2).await

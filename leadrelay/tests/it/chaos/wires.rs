@@ -40,7 +40,7 @@ pub(crate) async fn half_open(moments: &mut Moments, rounds: u64) -> Row {
     fleet.judged("connections are half open", rounds).await
 }
 
-/// Messages arrive, and their confirms are late; every second time they never come.
+/// Messages arrive, and their confirms are late, once later than anybody waits for; every second time they never come.
 pub(crate) async fn confirms(moments: &mut Moments, rounds: u64) -> Row {
     let wire = wire().await;
     let mut fleet = Fleet::on(from_ref(broker::shared().await), &[wire.address().port()]).await;
@@ -50,7 +50,11 @@ pub(crate) async fn confirms(moments: &mut Moments, rounds: u64) -> Row {
     for round in 0..rounds * 4 {
         moments.pass(200, 1200).await;
         wire.hold_answers();
-        moments.pass(50, 1000).await;
+        if round == 0 {
+            moments.pass(11_000, 13_000).await;
+        } else {
+            moments.pass(50, 1000).await;
+        }
         if round % 2 == 1 {
             wire.cut();
             moments.pass(1, 300).await;

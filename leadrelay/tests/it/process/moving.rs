@@ -127,6 +127,23 @@ async fn there_and_back_with_an_end_in_the_middle_nothing_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_a_destination_that_is_gone_is_moved_when_it_is_named() {
+    let dir = directory().await;
+    let embedded = queue(dir.path());
+    let id = format!("{:032x}", 1).parse().expect("an id");
+    let gone = Topic::<u32>::named("deliver.gone").message(id, &1);
+    embedded.publish(vec![gone]).await.expect("stored");
+    embedded.close().await;
+    let there = leadrelay(dir.path(), &["queue", "move", "--from", "embedded"], &[]);
+    assert!(there.status.success() && text(&there).contains("1 message moved"), "{}", text(&there));
+    let unnamed = leadrelay(dir.path(), &["queue", "move", "--to", "embedded"], &[]);
+    assert!(unnamed.status.success() && text(&unnamed).contains("0 messages moved"), "{}", text(&unnamed));
+    assert!(text(&unnamed).contains("rabbitmqctl list_queues"), "{}", text(&unnamed));
+    let named = leadrelay(dir.path(), &["queue", "move", "--to", "embedded", "--destination", "gone"], &[]);
+    assert!(named.status.success() && text(&named).contains("1 message moved"), "{}", text(&named));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_moved_is_told() {
     let embedded = world::directory("http://127.0.0.1:9", "");
     let told = leadrelay(embedded.path(), &["queue", "move", "--from", "embedded"], &[]);

@@ -10,6 +10,9 @@ use crate::queue::{QueueError, RawClaim, Right};
 
 /// The most that one call claims, whatever it asks for.
 const MOST_AT_ONCE: usize = 512;
+/// How long what cannot be read is kept out of the way. Brokers up to 4.2 end a channel, with everything that is held on it, once
+/// something was held for half an hour.
+const ASIDE: Duration = Duration::from_mins(15);
 /// What a quorum queue hands out ahead at most.
 const PREFETCH_MAX: usize = 2000;
 
@@ -115,9 +118,18 @@ impl Handle {
         self.shared.holdings.is_ours(self.key)
     }
 
-    /// Ends the handle and nothing else: the message stays with this process until it closes.
+    /// Keeps the message with this process for a while, and then gives it back.
     pub(in crate::queue) fn set_aside(mut self) {
         self.armed = false;
+        let (shared, key) = (self.shared.clone(), self.key);
+        let (tasks, stop, clock) = (&self.shared.tasks, shared.stop.clone(), shared.clock.clone());
+        tasks.spawn(async move {
+            tokio::select! {
+                // Then all that is held is given back.
+                () = stop.cancelled() => {}
+                () = clock.sleep(ASIDE) => shared.give_back(key, Duration::ZERO),
+            }
+        });
     }
 }
 

@@ -23,7 +23,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::claims::Handle;
 use super::held::Held;
-use super::link::Link;
+use super::link::{Link, in_time};
 use super::removal::Removing;
 use super::{Shared, fault, headers, topology};
 use crate::queue::RawClaim;
@@ -115,12 +115,9 @@ impl Consuming {
                 topology::queue(&self.topic)
             }
         };
-        let channel = Arc::new(link.consuming.create_channel().await?);
-        channel.basic_qos(self.prefetch, BasicQosOptions::default()).await?;
         // A tag that was used before can lose deliveries on brokers before 3.11.23.
         let tag = self.shared.new_tag();
-        let (options, none) = (BasicConsumeOptions::default(), FieldTable::default());
-        let mut consumer = channel.basic_consume(queue.into(), tag.clone().into(), options, none).await?;
+        let (channel, mut consumer) = in_time(self.subscribe(link, queue, tag.clone())).await?;
         let end = loop {
             tokio::select! {
                 biased;
@@ -135,10 +132,18 @@ impl Consuming {
                 },
             }
         };
-        channel.basic_cancel(tag.into(), BasicCancelOptions::default()).await?;
+        in_time(channel.basic_cancel(tag.into(), BasicCancelOptions::default())).await?;
         // What was on its way when it was cancelled.
         let _ = timeout(CANCEL, self.take_rest(link, &channel, &mut consumer)).await;
         Ok(end)
+    }
+
+    async fn subscribe(&self, link: &Link, queue: String, tag: String) -> Result<(Arc<Channel>, Consumer), Error> {
+        let channel = Arc::new(link.consuming.create_channel().await?);
+        channel.basic_qos(self.prefetch, BasicQosOptions::default()).await?;
+        let (options, none) = (BasicConsumeOptions::default(), FieldTable::default());
+        let consumer = channel.basic_consume(queue.into(), tag.into(), options, none).await?;
+        Ok((channel, consumer))
     }
 
     async fn take_rest(&self, link: &Arc<Link>, channel: &Arc<Channel>, consumer: &mut Consumer) {

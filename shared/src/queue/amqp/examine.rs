@@ -4,12 +4,17 @@
 //! declaring asks for `configure`, binding for `write` and `read`. Nothing is published.
 
 use std::fmt;
+use std::time::Duration;
 
-use lapin::Error;
+use lapin::{Connection, Error};
+use tokio::time::timeout;
 
 use super::connect::connect;
 use super::settings::{Node, Settings};
 use super::{fault, origin, topology};
+
+/// How long a node may take to answer everything that it is asked.
+const ANSWERS: Duration = Duration::from_mins(1);
 
 /// What one node answered.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -44,6 +49,13 @@ pub async fn examine(settings: &Settings) -> Vec<Examined> {
 
 async fn ask(settings: &Settings, node: &Node) -> Result<(), Error> {
     let connection = connect(settings, node, "examines").await?;
+    match timeout(ANSWERS, look(settings, &connection)).await {
+        Ok(looked) => looked,
+        Err(_) => Err(std::io::Error::other("it answers no more; a queue may be without a leader").into()),
+    }
+}
+
+async fn look(settings: &Settings, connection: &Connection) -> Result<(), Error> {
     let channel = connection.create_channel().await?;
     topology::declare_base(&channel, &settings.delay_tiers).await?;
     for topic in &settings.topics {

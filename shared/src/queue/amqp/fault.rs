@@ -6,6 +6,7 @@ use super::settings::Node;
 
 /// AMQP reply codes that stand for a mistake of somebody's and not for an outage (AMQP 0-9-1, 1.2.1).
 const ACCESS_REFUSED: u16 = 403;
+const NOT_FOUND: u16 = 404;
 const PRECONDITION_FAILED: u16 = 406;
 const NOT_ALLOWED: u16 = 530;
 const NOT_IMPLEMENTED: u16 = 540;
@@ -48,6 +49,11 @@ fn is_of_abilities(error: &Error) -> bool {
         Some(INTERNAL_ERROR) => error.to_string().contains("feature flag"),
         _ => false,
     }
+}
+
+/// Whether it is about a queue that is not there.
+pub(super) fn is_of_absence(error: &Error) -> bool {
+    code(error) == Some(NOT_FOUND)
 }
 
 /// What a connection or channel ended with.

@@ -19,9 +19,10 @@ use uuid::Uuid;
 
 use super::link::Link;
 use super::publisher::{Outgoing, Outputs};
-use super::{fault, outgoing};
+use super::{fault, outgoing, topology};
 use crate::clock::Clock;
 use crate::queue::QueueError;
+use crate::queue::topic::DEAD;
 
 /// Before what cannot be given back by a copy is requeued: it would come again at once.
 const BEFORE_REQUEUE: Duration = Duration::from_secs(1);
@@ -165,7 +166,12 @@ async fn return_all(link: &Link, steps: &[Duration], clock: &Clock, returning: &
 }
 
 fn copy(held: &Held, steps: &[Duration], clock: &Clock, delay: Duration) -> Outgoing {
-    outgoing(steps, clock, &held.published_to, held.id, held.body.clone(), delay, held.redelivered)
+    let copy = outgoing(steps, clock, &held.published_to, held.id, held.body.clone(), delay, held.redelivered);
+    if *held.topic == *DEAD {
+        // By the exchange of the same name, and not among those whose workers it has ended.
+        return Outgoing { exchange: topology::queue(DEAD).into(), ..copy };
+    }
+    copy
 }
 
 /// Acknowledges; what cannot be acknowledged comes again.

@@ -144,10 +144,9 @@ impl Link {
         let mut kept = self.declaring.lock().await;
         let channel = match kept.take() {
             Some(channel) if channel.status().connected() => channel,
-            _ => self.consuming.create_channel().await?,
+            _ => in_time(self.consuming.create_channel()).await?,
         };
-        let silent = || Err(std::io::Error::other("it does not answer; a queue may be without a leader").into());
-        let answer = timeout(ANSWER, ask(&channel)).await.unwrap_or_else(|_| silent())?;
+        let answer = in_time(ask(&channel)).await?;
         *kept = Some(channel);
         Ok(answer)
     }
@@ -217,6 +216,12 @@ impl Link {
         }
         self.lost.cancel();
     }
+}
+
+/// What a question comes to, or an error when it is not answered.
+pub(super) async fn in_time<T>(question: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let silent = || Err(std::io::Error::other("it does not answer; a queue may be without a leader").into());
+    timeout(ANSWER, question).await.unwrap_or_else(|_| silent())
 }
 
 pub(super) fn gone() -> QueueError {

@@ -160,6 +160,16 @@ impl Engine {
         Ok(stats)
     }
 
+    /// What can be claimed from a topic that nobody consumes.
+    pub(super) async fn unattended(&self, topic: &str) -> Result<u64, QueueError> {
+        match self.shared().now()?.ask(async |channel| topology::look(channel, topic).await).await {
+            Ok((messages, 0)) => Ok(messages.into()),
+            Ok(_) => Ok(0),
+            Err(error) if fault::is_of_absence(&error) => Ok(0),
+            Err(error) => Err(QueueError::Blocked(fault::short(&error))),
+        }
+    }
+
     pub(super) fn health(&self) -> watch::Receiver<Health> {
         self.shared().health.clone()
     }

@@ -91,8 +91,7 @@ impl Node {
             }
         };
         Ok(Self {
-            // The URI's own host is wrong for an IPv6 address.
-            host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
+            host: unbracketed(host).to_owned(),
             port: uri.authority.port,
             vhost: if uri.vhost.is_empty() { "/".to_owned() } else { uri.vhost },
             user,
@@ -100,6 +99,16 @@ impl Node {
             tls: uri.scheme == AMQPScheme::AMQPS,
         })
     }
+
+    /// Whether a URL names this host.
+    pub fn is_at(url: &str, host: &str) -> bool {
+        Url::parse(url).is_ok_and(|url| url.host_str().is_some_and(|named| unbracketed(named) == unbracketed(host)))
+    }
+}
+
+/// An address without what encloses it in a URL. (The host of an [`AMQPUri`] is wrong for an IPv6 address.)
+fn unbracketed(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 /// Certificates for connections over TLS, all PEM.

@@ -109,6 +109,13 @@ pub(super) async fn consumers(channel: &Channel, topic: &str) -> lapin::Result<u
     Ok(queue.consumer_count())
 }
 
+/// How many messages can be claimed from a topic's queue, and how many consumers it has. Declares nothing.
+pub(super) async fn look(channel: &Channel, topic: &str) -> lapin::Result<(u32, u32)> {
+    let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
+    let queue = channel.queue_declare(queue(topic).into(), passive, FieldTable::default()).await?;
+    Ok((queue.message_count(), queue.consumer_count()))
+}
+
 /// How many messages wait in a step.
 pub(super) async fn waiting(channel: &Channel, step: Duration) -> lapin::Result<u64> {
     declare_queue(channel, &delay(step), delay_arguments(step)).await

@@ -98,6 +98,11 @@ impl Engine {
         answered.await.map_err(|_| QueueError::Closed)
     }
 
+    /// What can be claimed from a topic: whoever claims here takes it at once.
+    pub(super) async fn unattended(&self, topic: &str) -> Result<u64, QueueError> {
+        Ok(self.stats().await?.iter().filter(|stats| stats.topic == topic).map(|stats| stats.ready).sum())
+    }
+
     pub(super) fn health(&self) -> watch::Receiver<Health> {
         self.shared.health.clone()
     }

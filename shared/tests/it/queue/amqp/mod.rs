@@ -4,6 +4,7 @@ mod broken;
 mod confirms;
 mod delays;
 mod examined;
+mod late;
 mod opener;
 mod processes;
 mod returns;

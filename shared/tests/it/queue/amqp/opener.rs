@@ -71,7 +71,7 @@ pub(crate) async fn on_a_wire(vhost: &str) -> (Queue, Wire) {
     on_a_wire_with(vhost, Clock::real()).await
 }
 
-async fn on_a_wire_with(vhost: &str, clock: Clock) -> (Queue, Wire) {
+pub(crate) async fn on_a_wire_with(vhost: &str, clock: Clock) -> (Queue, Wire) {
     let shared = broker::shared().await;
     let wire = Wire::to(address(shared)).await;
     let mut settings = settings_for(shared, vhost, &[]);

@@ -144,6 +144,9 @@ async fn what_crashes_its_holders_again_and_again_ends_among_the_dead() {
     let (queue, _wire) = super::opener::on_a_wire(&vhost).await;
     let dead = crate::queue::harness::claim_one(&mut queue.claims(&topic("dead"))).await;
     assert_eq!((dead.published_to(), dead.body().as_str()), ("deliver.crm", "1"));
+    drop(dead);
+    let dead = crate::queue::harness::claim_one(&mut queue.claims(&topic("dead"))).await;
+    assert_eq!((dead.published_to(), dead.body().as_str()), ("deliver.crm", "1"), "it does not go among workers again");
     dead.settle(Vec::new()).await.expect("settled");
     queue.close().await;
 }
