@@ -16,13 +16,14 @@ use futures_util::StreamExt as _;
 use lapin::message::Delivery;
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
-use lapin::{Channel, Consumer, Error};
+use lapin::{Consumer, Error};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::claims::Handle;
 use super::held::Held;
+use super::linger::Lingering;
 use super::link::{Link, in_time};
 use super::removal::Removing;
 use super::{Shared, fault, headers, topology};
@@ -132,28 +133,28 @@ impl Consuming {
                 },
             }
         };
-        in_time(channel.basic_cancel(tag.into(), BasicCancelOptions::default())).await?;
+        in_time(channel.0.basic_cancel(tag.into(), BasicCancelOptions::default())).await?;
         // What was on its way when it was cancelled.
         let _ = timeout(CANCEL, self.take_rest(link, &channel, &mut consumer)).await;
         Ok(end)
     }
 
-    async fn subscribe(&self, link: &Link, queue: String, tag: String) -> Result<(Arc<Channel>, Consumer), Error> {
-        let channel = Arc::new(link.consuming.create_channel().await?);
+    async fn subscribe(&self, link: &Link, queue: String, tag: String) -> Result<(Arc<Lingering>, Consumer), Error> {
+        let channel = link.consuming.create_channel().await?;
         channel.basic_qos(self.prefetch, BasicQosOptions::default()).await?;
         let (options, none) = (BasicConsumeOptions::default(), FieldTable::default());
         let consumer = channel.basic_consume(queue.into(), tag.into(), options, none).await?;
-        Ok((channel, consumer))
+        Ok((Arc::new(Lingering(channel)), consumer))
     }
 
-    async fn take_rest(&self, link: &Arc<Link>, channel: &Arc<Channel>, consumer: &mut Consumer) {
+    async fn take_rest(&self, link: &Arc<Link>, channel: &Arc<Lingering>, consumer: &mut Consumer) {
         while let Some(Ok(delivery)) = consumer.next().await {
             self.take(link, channel, delivery);
         }
     }
 
     /// Hands on what arrived; what has not waited long enough waits on.
-    fn take(&self, link: &Arc<Link>, channel: &Arc<Channel>, delivery: Delivery) {
+    fn take(&self, link: &Arc<Link>, channel: &Arc<Lingering>, delivery: Delivery) {
         let Delivery { routing_key, properties, data, acker, .. } = delivery;
         let (id, body) = (headers::id(&properties).unwrap_or_default(), Bytes::from(data));
         let redelivered = headers::redelivered(&properties);

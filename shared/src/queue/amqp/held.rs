@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
+use lapin::Acker;
 use lapin::options::{BasicAckOptions, BasicNackOptions};
-use lapin::{Acker, Channel};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 use uuid::Uuid;
 
+use super::linger::Lingering;
 use super::link::Link;
 use super::publisher::{Outgoing, Outputs};
 use super::{fault, outgoing, topology};
@@ -34,7 +35,7 @@ const AT_ONCE: usize = 256;
 pub(super) struct Held {
     pub(super) link: Arc<Link>,
     /// Kept, because the channel closes with the last who has it, and then nothing can be acknowledged.
-    pub(super) _channel: Arc<Channel>,
+    pub(super) _channel: Arc<Lingering>,
     pub(super) acker: Acker,
     pub(super) topic: Arc<str>,
     pub(super) published_to: Arc<str>,
@@ -147,7 +148,7 @@ async fn return_all(link: &Link, steps: &[Duration], clock: &Clock, returning: &
     loop {
         let copies: Vec<_> = returning.iter().map(|r| copy(&r.held, steps, clock, r.delay)).collect();
         match link.publish(Outputs::from(copies)).await {
-            Ok(()) => return acknowledge(returning.iter().map(|r| &r.held)).await,
+            Ok(()) => return acknowledge(link, returning.iter().map(|r| &r.held)).await,
             Err(_) if link.is_lost() => return,
             Err(_) if link.blocked.borrow().is_some() => {
                 if !link.takes_messages().await {
@@ -175,7 +176,8 @@ fn copy(held: &Held, steps: &[Duration], clock: &Clock, delay: Duration) -> Outg
 }
 
 /// Acknowledges; what cannot be acknowledged comes again.
-pub(super) async fn acknowledge<'a>(held: impl Iterator<Item = &'a Held>) {
+pub(super) async fn acknowledge(link: &Link, held: impl Iterator<Item = &Held>) {
+    link.last_ack.now();
     let acked = join_all(held.map(|held| held.acker.ack(BasicAckOptions::default()))).await;
     let lost = acked.iter().filter(|acked| !matches!(acked, Ok(true))).count();
     if lost > 0 {
@@ -203,7 +205,7 @@ pub(super) async fn settle(holdings: &Holdings, keys: &[u64], outputs: Outputs) 
         }
         link.publish(outputs).await?;
     }
-    acknowledge(held.iter()).await;
+    acknowledge(&link, held.iter()).await;
     // Last: what is dropped before it was acknowledged is given back.
     holdings.forget(keys.iter().copied());
     Ok(())

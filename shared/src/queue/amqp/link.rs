@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::connect::connect;
+use super::linger::LastAck;
 use super::publisher::{self, JOBS_WAITING, Job, Outputs};
 use super::settings::{Node, Settings};
 use super::teller::{self, Telling};
@@ -46,6 +47,7 @@ pub(super) struct Link {
     turn: AtomicUsize,
     /// Why the broker takes no messages, where it has said so.
     pub(super) blocked: watch::Sender<Option<String>>,
+    pub(super) last_ack: LastAck,
     declared: Mutex<HashSet<Arc<str>>>,
     declaring: tokio::sync::Mutex<Option<Channel>>,
     /// Turns when either connection is gone.
@@ -96,6 +98,7 @@ impl Link {
             teller,
             turn: AtomicUsize::new(0),
             blocked: watch::Sender::new(None),
+            last_ack: LastAck::default(),
             declared: Mutex::default(),
             declaring: tokio::sync::Mutex::new(Some(first)),
             lost,
@@ -209,6 +212,9 @@ impl Link {
 
     /// Closes both connections.
     pub(super) async fn close(&self) {
+        if !self.is_lost() {
+            self.last_ack.handed_on().await;
+        }
         for connection in [&self.consuming, &self.publishing] {
             if let Ok(Err(error)) = timeout(CLOSE, connection.close(200, "leadrelay stops".into())).await {
                 tracing::debug!(reason = %fault::short(&error), "a connection to RabbitMQ was gone before it was closed");

@@ -15,6 +15,7 @@ mod examine;
 mod fault;
 mod headers;
 mod held;
+mod linger;
 mod link;
 mod publisher;
 mod removal;

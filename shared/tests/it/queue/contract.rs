@@ -14,7 +14,8 @@ use super::harness::{
 };
 use super::opener::Opener;
 pub(crate) use super::told::{
-    a_settled_claim_tells_what_it_did, what_many_tell_at_once_travels_together_and_loses_nothing,
+    a_settled_claim_tells_what_it_did, what_is_settled_right_before_the_end_never_comes_again,
+    what_many_tell_at_once_travels_together_and_loses_nothing,
 };
 
 /// Makes one test of each line of the contract for the engine that `$opener` opens.
@@ -48,6 +49,7 @@ macro_rules! keeps_the_contract {
             closing_gives_claims_back_uncounted
             what_many_tell_at_once_travels_together_and_loses_nothing
             a_settled_claim_tells_what_it_did
+            what_is_settled_right_before_the_end_never_comes_again
         );
     };
     ($opener:expr; $($line:ident)*) => {$(

@@ -1,4 +1,4 @@
-//! Facts that many tell at the same moment.
+//! What many tell and settle at the same moment.
 
 use std::collections::BTreeSet;
 
@@ -62,6 +62,19 @@ pub(crate) async fn a_settled_claim_tells_what_it_did<O: Opener>(opener: &O) {
             }
         }
         assert_empty(queue).await;
+    })
+    .await;
+}
+
+pub(crate) async fn what_is_settled_right_before_the_end_never_comes_again<O: Opener>(opener: &O) {
+    on_queue(opener, async |queue, _, _| {
+        let leads = topic("leads");
+        for _ in 0..10 {
+            queue.publish(messages(&leads, 0..300)).await.expect("published");
+            // One after the other, by a consumer that is gone by then.
+            drain(queue, &leads, 300).await;
+            assert_empty(queue).await;
+        }
     })
     .await;
 }
