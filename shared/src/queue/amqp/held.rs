@@ -177,8 +177,8 @@ fn copy(held: &Held, steps: &[Duration], clock: &Clock, delay: Duration) -> Outg
 
 /// Acknowledges; what cannot be acknowledged comes again.
 pub(super) async fn acknowledge(link: &Link, held: impl Iterator<Item = &Held>) {
-    link.last_ack.now();
     let acked = join_all(held.map(|held| held.acker.ack(BasicAckOptions::default()))).await;
+    link.last_ack.now();
     let lost = acked.iter().filter(|acked| !matches!(acked, Ok(true))).count();
     if lost > 0 {
         let reason = acked

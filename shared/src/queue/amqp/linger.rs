@@ -2,7 +2,8 @@
 //!
 //! An acknowledgement has no answer. The broker's side of the channel hands only so many at a time to a quorum queue, and drops
 //! those that still wait when the channel closes: their messages come again, though they were settled (rabbitmq-server issue
-//! 10327; seen with 3.10 after 300 at once). So a channel, or its connection, stays open for a moment after the last of them.
+//! 10327; seen with 3.10 after 300 one by one). So a channel stays open for a moment after the last of them. Its connection does
+//! too: that one loses them as well has not been seen, but closing it closes its channels.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
