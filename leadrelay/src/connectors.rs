@@ -1,5 +1,6 @@
 //! The connectors that this program is built with: one line each.
 
+use leadrelay_connector_dynamics::DynamicsConnector;
 use leadrelay_connector_file::FileConnector;
 use leadrelay_connector_salesforce::SalesforceConnector;
 use leadrelay_connector_webhook::WebhookConnector;
@@ -8,7 +9,12 @@ use leadrelay_shared::worker::{ConnectorEntry, entry};
 
 /// Every connector.
 pub fn connectors() -> Vec<ConnectorEntry> {
-    vec![entry::<FileConnector>(), entry::<SalesforceConnector>(), entry::<WebhookConnector>()]
+    vec![
+        entry::<DynamicsConnector>(),
+        entry::<FileConnector>(),
+        entry::<SalesforceConnector>(),
+        entry::<WebhookConnector>(),
+    ]
 }
 
 /// The connector of this name.

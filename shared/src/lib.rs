@@ -19,6 +19,7 @@ pub mod config;
 pub mod connector;
 pub mod control;
 pub mod http;
+pub mod oauth;
 pub mod queue;
 pub mod service;
 pub mod telemetry;

@@ -6,9 +6,9 @@ use leadrelay_shared::clock::Clock;
 use leadrelay_shared::error::{DeliveryError, ErrorKind};
 use leadrelay_shared::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use leadrelay_shared::http::{Answer, Client, Method, Url};
+use leadrelay_shared::oauth::Tokens;
 
-use crate::login::Login;
-use crate::session::{Session, Sessions};
+use crate::login::{Granted, Login, Session};
 
 /// An org that can be called. Whatever calls shares one, and so its session.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(crate) struct Org {
     pub(crate) http: Client,
     pub(crate) clock: Clock,
     login: Login,
-    sessions: Sessions,
+    sessions: Tokens<Granted>,
     version: String,
 }
 
@@ -54,13 +54,13 @@ impl<'a> Ask<'a> {
 
 impl Reply {
     fn of(answer: Answer, session: &Session) -> Self {
-        Self { answer, instance: session.instance.clone(), user: session.user.clone() }
+        Self { answer, instance: session.granted.instance.clone(), user: session.granted.user.clone() }
     }
 }
 
 impl Org {
     pub(crate) fn new(http: Client, clock: Clock, login: Login, version: String) -> Self {
-        Self { http, clock, login, sessions: Sessions::new(), version }
+        Self { sessions: Tokens::new(clock.clone()), http, clock, login, version }
     }
 
     /// Asks, and logs in where that is needed. A status is an answer, 401 included: it has then been said to a session that
@@ -89,14 +89,14 @@ impl Org {
     }
 
     async fn send(&self, session: &Session, ask: &Ask<'_>) -> Result<Answer, DeliveryError> {
-        let mut url = session.instance.clone();
+        let mut url = session.granted.instance.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.clear().extend(["services", "data", &self.version]).extend(ask.path);
         }
         if let Some(soql) = ask.soql {
             url.query_pairs_mut().append_pair("q", soql);
         }
-        let bearer = HeaderValue::from_str(&format!("Bearer {}", session.token));
+        let bearer = HeaderValue::from_str(&format!("Bearer {}", session.secret));
         let mut bearer = bearer.map_err(|_| DeliveryError::new(ErrorKind::Unexpected, "a token is no header"))?;
         bearer.set_sensitive(true);
         let mut request = self.http.request(ask.method.clone(), url).header(AUTHORIZATION, bearer).keeping(ask.keep);

@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-mod assertion;
 mod call;
 mod connector;
 mod describe;
@@ -9,7 +8,6 @@ mod instance;
 mod login;
 mod lookup;
 mod record;
-mod session;
 mod settings;
 mod setup;
 mod write;

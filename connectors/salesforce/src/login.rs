@@ -3,21 +3,31 @@
 //! An answer names no lifetime (REST API Developer Guide, "OAuth"): a session is used until a call is refused with 401.
 
 use jiff::Timestamp;
-use jiff::fmt::rfc2822;
 use leadrelay_shared::config::Secret;
 use leadrelay_shared::error::{DeliveryError, ErrorKind};
-use leadrelay_shared::http::header::{CONTENT_TYPE, DATE, HeaderValue};
+use leadrelay_shared::http::header::{CONTENT_TYPE, HeaderValue};
 use leadrelay_shared::http::{Answer, Client, Method, Url, kind_of_status};
-use serde_json::Value;
+use leadrelay_shared::oauth::{Algorithm, Signer, Token, clock_in_words};
+use serde_json::{Value, json};
 
-use crate::assertion::Signer;
 use crate::instance::trusted;
 use crate::record::id_in;
-use crate::session::Session;
 use crate::settings::{Credential, Settings};
 
-/// Clocks that differ by more are told as the cause of an assertion that is refused as expired.
-const SKEW_S: i64 = 60;
+/// How long an assertion counts, in seconds. It is used at once; the rest is for clocks that differ.
+const LIFETIME_S: i64 = 180;
+
+/// A session that calls are made in.
+pub(crate) type Session = Token<Granted>;
+
+/// What a login says beside the token.
+#[derive(Debug)]
+pub(crate) struct Granted {
+    /// Where the token may be sent.
+    pub(crate) instance: Url,
+    /// The id of the user that the calls are made as, where the login has told it.
+    pub(crate) user: Option<String>,
+}
 
 /// Who logs in, and where.
 #[derive(Debug)]
@@ -38,7 +48,7 @@ impl Login {
         let proof = match settings.credential()? {
             Credential::Secret(secret) => Proof::Secret(secret),
             Credential::Key { key, username, audience } => {
-                Proof::Key { signer: Box::new(Signer::new(&key)?), username, audience }
+                Proof::Key { signer: Box::new(Signer::new(&key, Algorithm::Rs256)?), username, audience }
             }
         };
         Ok(Self { url: settings.login()?, client_id: settings.client_id.clone(), proof })
@@ -65,7 +75,8 @@ impl Login {
         };
         // `https://login.salesforce.com/id/<org>/<user>`
         let user = text("id").and_then(|id| id.rsplit('/').next()).and_then(id_in);
-        Ok(Session { token: token.to_owned(), instance: trusted(instance, &self.url)?, user })
+        let granted = Granted { instance: trusted(instance, &self.url)?, user };
+        Ok(Token::new(token.to_owned(), granted, now, None))
     }
 
     fn form(&self, now: Timestamp) -> Result<String, DeliveryError> {
@@ -75,10 +86,14 @@ impl Login {
                 ("client_id", self.client_id.clone()),
                 ("client_secret", secret.expose().to_owned()),
             ],
-            Proof::Key { signer, username, audience } => vec![
-                ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer".to_owned()),
-                ("assertion", signer.sign(&self.client_id, username, audience, now)?),
-            ],
+            Proof::Key { signer, username, audience } => {
+                let exp = now.as_second() + LIFETIME_S;
+                let claims = json!({"iss": self.client_id, "sub": username, "aud": audience, "exp": exp});
+                vec![
+                    ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer".to_owned()),
+                    ("assertion", signer.sign(&json!({}), &claims)?),
+                ]
+            }
         };
         // A URL's query and a form are written alike.
         let mut url = self.url.clone();
@@ -93,7 +108,7 @@ fn refusal(answer: &Answer, now: Timestamp) -> DeliveryError {
     let text = |name: &str| said.get(name).and_then(Value::as_str).unwrap_or_default();
     let (kind, message) = match text("error") {
         "" => of_status(answer.status),
-        error => in_words(error, text("error_description"), skew_s(answer, now)),
+        error => in_words(error, text("error_description"), &clock_in_words(answer, now)),
     };
     DeliveryError::new(kind, message).status(answer.status).retry_at(answer.retry_at(now))
 }
@@ -113,12 +128,14 @@ fn of_status(status: u16) -> (ErrorKind, String) {
 
 /// The errors of the token endpoint (help.salesforce.com, "OAuth 2.0 JWT Bearer Flow", "Client Credentials Flow", "OAuth
 /// errors"). None of them is mended by asking again, save those that say so.
-fn in_words(error: &str, description: &str, skew_s: Option<i64>) -> (ErrorKind, String) {
+fn in_words(error: &str, description: &str, clock: &str) -> (ErrorKind, String) {
     let says = |words: &str| description.contains(words);
     let message = match error {
         "invalid_client_id" => "Salesforce does not know `client_id`: the app's consumer key, in this org",
         "invalid_client" => "Salesforce refuses `client_secret`; it may have been rotated",
-        "invalid_grant" if says("expired") => return (ErrorKind::Unauthorized, expired(skew_s)),
+        "invalid_grant" if says("expired") => {
+            return (ErrorKind::Unauthorized, format!("Salesforce refuses the login as expired: {clock}"));
+        }
         "invalid_grant" if says("audience") => {
             "Salesforce refuses `audience`; it is https://login.salesforce.com, and https://test.salesforce.com for a sandbox"
         }
@@ -149,26 +166,6 @@ fn in_words(error: &str, description: &str, skew_s: Option<i64>) -> (ErrorKind, 
     (ErrorKind::Unauthorized, message.to_owned())
 }
 
-fn expired(skew_s: Option<i64>) -> String {
-    match skew_s.filter(|skew_s| skew_s.abs() > SKEW_S) {
-        Some(skew_s) => {
-            let way = if skew_s > 0 { "fast" } else { "slow" };
-            format!(
-                "Salesforce refuses the login as expired: this machine's clock is {} s {way}; correct it",
-                skew_s.abs()
-            )
-        }
-        None => "Salesforce refuses the login as expired; is this machine's clock right?".to_owned(),
-    }
-}
-
-/// How far our clock is ahead of the server's, in seconds.
-fn skew_s(answer: &Answer, now: Timestamp) -> Option<i64> {
-    let date = answer.headers.get(DATE)?.to_str().ok()?;
-    let theirs = rfc2822::DateTimeParser::new().parse_timestamp(date).ok()?;
-    Some(now.as_second() - theirs.as_second())
-}
-
 #[cfg(test)]
 mod tests {
     use leadrelay_shared::http::header::HeaderMap;
@@ -176,7 +173,7 @@ mod tests {
     use super::*;
 
     fn refused(status: u16, error: &str, description: &str) -> DeliveryError {
-        let body = serde_json::json!({"error": error, "error_description": description}).to_string();
+        let body = json!({"error": error, "error_description": description}).to_string();
         let answer = Answer { status, headers: HeaderMap::new(), body: body.into(), truncated: false };
         refusal(&answer, Timestamp::UNIX_EPOCH)
     }

@@ -4,8 +4,11 @@
 //! world, not on which calls were made. A [`Plan`] breaks the face on purpose, before or after the effect, because a lost
 //! answer is where duplicates are born.
 
+mod answers;
+mod assertion;
 pub mod broker;
 pub mod conformance;
+mod dataverse;
 mod fault;
 mod folder;
 mod partner;
@@ -16,6 +19,7 @@ mod server;
 mod socket;
 mod tally;
 
+pub use dataverse::{Column, Dataverse, DataverseCalls, DataverseRow, Environment};
 pub use fault::{Fault, How, Plan};
 pub use folder::Folder;
 pub use partner::Partner;

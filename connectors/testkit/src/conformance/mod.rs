@@ -1,14 +1,15 @@
 //! The contract of [`Connector`](leadrelay_shared::connector::Connector), executable: one named test for each of its lines.
 //!
 //! A connector's test file names the connector and a world to deliver to: `conformance!(AcmeConnector, Acme)`, or
-//! `conformance!(AcmeConnector, Acme, http)` where the world has a [`Server`] for a face, and `, edit` where a person could
-//! change a record afterwards.
+//! `conformance!(AcmeConnector, Acme, http)` where the world has a [`Server`] for a face, `, token` where it gives tokens, and
+//! `, edit` where a person could change a record afterwards.
 
 mod always;
 mod edits;
 mod faults;
 mod http;
 mod rig;
+mod token;
 
 use std::future::Future;
 
@@ -19,6 +20,7 @@ pub use always::*;
 pub use edits::*;
 pub use faults::*;
 pub use http::*;
+pub use token::*;
 
 use crate::Server;
 
@@ -54,6 +56,27 @@ pub trait HttpWorld: World {
     }
 }
 
+/// A world that gives tokens.
+pub trait TokenWorld: HttpWorld {
+    /// Where it gives them.
+    fn login(&self) -> &Server;
+
+    /// How often it was asked for one, refusals included.
+    fn logins(&self) -> u64;
+
+    /// Settings whose secret it refuses.
+    fn wrong_settings(&self) -> Value;
+
+    /// Every token ends.
+    fn end_tokens(&self);
+
+    /// The credential is taken back, and every token ends.
+    fn revoke(&self);
+
+    /// A second login is refused until the token of the first was used.
+    fn one_login_at_a_time(&self);
+}
+
 /// A world in which a person could change a record.
 pub trait Editable: World {
     /// A person changes the record of `delivery`.
@@ -86,6 +109,13 @@ macro_rules! conformance {
             a_429_in_seconds_is_honoured_in_full, a_429_by_date_is_honoured_in_full, a_401_is_unauthorized,
             a_redirect_is_not_followed, private_addresses_are_refused_unless_allowed,
             plain_http_is_refused_outside_private_networks, shows_no_secret_and_no_lead_in_any_failure,
+        }
+    };
+    (@token $connector:ty, $world:ty) => {
+        $crate::conformance_cases! { $connector, $world;
+            twenty_at_once_log_in_once, a_refused_credential_is_asked_about_once, a_revoked_credential_is_unauthorized,
+            a_token_that_is_refused_is_replaced_once, a_login_that_fails_is_not_about_a_lead,
+            a_login_that_is_throttled_waits,
         }
     };
     (@edit $connector:ty, $world:ty) => {

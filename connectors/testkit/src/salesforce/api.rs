@@ -2,14 +2,14 @@
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
-use leadrelay_shared::http::Url;
 use serde_json::{Map, Value, json};
 
 use super::fields::describe;
 use super::org::{Org, State};
-use super::refusal::{Refusal, answer, saved};
+use super::refusal::{Refusal, saved};
 use super::save::Wishes;
 use crate::Simulated;
+use crate::answers::{answer, bearer, decoded, fields_of};
 
 impl Simulated for Org {
     fn answer(&self, request: &Request<Bytes>) -> Response<Bytes> {
@@ -39,9 +39,7 @@ impl Wishes {
 impl State {
     /// Whether whoever calls may call at all.
     fn admit(&mut self, request: &Request<Bytes>) -> Result<(), Refusal> {
-        let token = request.headers().get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token = token.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-        if !self.logins.is_open(token) {
+        if !self.logins.is_open(bearer(request)) {
             return Err(Refusal::new(401, "INVALID_SESSION_ID", "Session expired or invalid"));
         }
         if self.limit.0 >= self.limit.1 {
@@ -71,7 +69,8 @@ impl State {
             (&Method::GET, ["query"]) => {
                 self.calls.queries += 1;
                 let length = request.uri().to_string().len();
-                self.query(&parameter(request, "q"), length)
+                let query = fields_of(request.uri().query().unwrap_or_default().as_bytes());
+                self.query(query.get("q").map(String::as_str).unwrap_or_default(), length)
             }
             (&Method::POST, ["composite", "sobjects"]) => {
                 self.calls.collections += 1;
@@ -128,17 +127,4 @@ fn object_of(request: &Request<Bytes>) -> Result<Map<String, Value>, Refusal> {
         Value::Object(object) => Ok(object),
         _ => Err(Refusal::new(400, "JSON_PARSER_ERROR", json!("an object is expected").to_string())),
     }
-}
-
-fn parameter(request: &Request<Bytes>, name: &str) -> String {
-    let query = request.uri().query().unwrap_or_default();
-    let url = Url::parse(&format!("http://query/?{query}")).ok();
-    url.and_then(|url| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned()))
-        .unwrap_or_default()
-}
-
-/// A segment of a path without its percent signs.
-fn decoded(segment: &str) -> String {
-    let url = Url::parse(&format!("http://path/?s={}", segment.replace('+', "%2B"))).ok();
-    url.and_then(|url| url.query_pairs().next().map(|(_, value)| value.into_owned())).unwrap_or_default()
 }

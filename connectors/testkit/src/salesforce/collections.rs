@@ -5,8 +5,9 @@ use http::Response;
 use serde_json::{Map, Value, json};
 
 use super::org::State;
-use super::refusal::{Refusal, answer, saved};
+use super::refusal::{Refusal, saved};
 use super::save::Wishes;
+use crate::answers::answer;
 
 /// The most records in one request (REST API Developer Guide, "sObject Collections").
 const RECORDS_MAX: usize = 200;

@@ -5,18 +5,14 @@
 
 use std::collections::HashMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::Response;
 use jiff::Timestamp;
-use leadrelay_shared::http::Url;
-use ring::rsa::KeyPair;
-use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::org::Org;
-use super::refusal::answer;
+use crate::answers::{answer, dated, fields_of};
+use crate::assertion::Assertion;
 
 /// How far ahead an assertion may end, in seconds: Salesforce says that it should be no more than minutes.
 const ASSERTION_MAX_S: i64 = 300;
@@ -114,30 +110,9 @@ impl Org {
     }
 }
 
-/// Every answer says what time it is there.
-fn dated(mut answer: Response<Bytes>, now: Timestamp) -> Response<Bytes> {
-    let date = now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-    if let Ok(date) = date.parse() {
-        answer.headers_mut().insert(http::header::DATE, date);
-    }
-    answer
-}
-
-fn fields_of(form: &[u8]) -> HashMap<String, String> {
-    let url = Url::parse(&format!("http://form/?{}", String::from_utf8_lossy(form)));
-    url.map(|url| url.query_pairs().into_owned().collect()).unwrap_or_default()
-}
-
 fn judge_assertion(assertion: &str, now: Timestamp) -> Result<(), &'static str> {
-    let (signed, signature) = assertion.rsplit_once('.').ok_or("invalid assertion")?;
-    let (header, claims) = signed.split_once('.').ok_or("invalid assertion")?;
-    let read = |part: &str| serde_json::from_slice::<Value>(&URL_SAFE_NO_PAD.decode(part).ok()?).ok();
-    let (header, claims) = read(header).zip(read(claims)).ok_or("invalid assertion")?;
-    let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| "invalid assertion")?;
-    let key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, public_key().ok_or("invalid assertion")?);
-    if header["alg"] != "RS256" || key.verify(signed.as_bytes(), &signature).is_err() {
-        return Err("invalid assertion");
-    }
+    let assertion = Assertion::read(assertion).filter(|assertion| assertion.is_signed("RS256", APP_KEY));
+    let Assertion { claims, .. } = assertion.ok_or("invalid assertion")?;
     if claims["iss"] != Org::CLIENT_ID {
         return Err("client identifier invalid");
     }
@@ -150,11 +125,4 @@ fn judge_assertion(assertion: &str, now: Timestamp) -> Result<(), &'static str> 
     let exp = claims["exp"].as_i64().ok_or("invalid assertion")?;
     let left_s = exp - now.as_second();
     if (1..=ASSERTION_MAX_S).contains(&left_s) { Ok(()) } else { Err("expired authorization code") }
-}
-
-/// The public half of [`APP_KEY`].
-fn public_key() -> Option<Vec<u8>> {
-    let der: String = APP_KEY.lines().filter(|line| !line.starts_with('-')).collect();
-    let pair = KeyPair::from_pkcs8(&STANDARD.decode(der).ok()?).ok()?;
-    Some(pair.public().as_ref().to_vec())
 }

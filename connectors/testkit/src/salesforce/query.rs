@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::org::{SalesforceRecord, State};
 use super::record_id;
-use super::refusal::{Refusal, answer};
+use super::refusal::Refusal;
+use crate::answers::answer;
 
 /// The longest query in a URL: Salesforce takes no more than 16,384 bytes of it.
 const URL_MAX: usize = 16_384;

@@ -5,6 +5,7 @@ use http::Response;
 use serde_json::{Value, json};
 
 use super::record_id;
+use crate::answers::answer;
 
 /// A refusal. Its message repeats the value that it is about, as those of Salesforce do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,13 +60,4 @@ impl Refusal {
 /// The outcome of a record that was saved.
 pub(super) fn saved(id: &str) -> Value {
     json!({"id": record_id::long(id), "success": true, "errors": []})
-}
-
-/// An answer of JSON.
-pub(super) fn answer(status: u16, body: &Value) -> Response<Bytes> {
-    let mut answer = Response::new(Bytes::from(body.to_string()));
-    *answer.status_mut() = http::StatusCode::from_u16(status).unwrap_or_default();
-    let json = http::HeaderValue::from_static("application/json;charset=UTF-8");
-    answer.headers_mut().insert(http::header::CONTENT_TYPE, json);
-    answer
 }

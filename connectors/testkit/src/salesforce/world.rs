@@ -5,7 +5,7 @@ use leadrelay_shared::delivery::Delivery;
 use serde_json::{Value, json};
 
 use super::{FieldDef, Org};
-use crate::conformance::{Editable, HttpWorld, World};
+use crate::conformance::{Editable, HttpWorld, TokenWorld, World};
 use crate::{Server, samples};
 
 /// The world of the Salesforce connector.
@@ -65,6 +65,34 @@ impl World for Salesforce {
 impl HttpWorld for Salesforce {
     fn server(&self) -> &Server {
         &self.server
+    }
+}
+
+impl TokenWorld for Salesforce {
+    fn login(&self) -> &Server {
+        &self.login
+    }
+
+    fn logins(&self) -> u64 {
+        self.org.calls().tokens
+    }
+
+    fn wrong_settings(&self) -> Value {
+        let mut settings = self.settings();
+        settings["client_secret"] = "wr0ng".into();
+        settings
+    }
+
+    fn end_tokens(&self) {
+        self.org.end_sessions();
+    }
+
+    fn revoke(&self) {
+        self.org.revoke();
+    }
+
+    fn one_login_at_a_time(&self) {
+        self.org.one_login_at_a_time();
     }
 }
 

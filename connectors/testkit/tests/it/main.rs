@@ -2,12 +2,15 @@
 
 mod broker;
 mod careless;
+mod forgetful;
 mod server;
 mod wire;
 
 use std::future::Future;
 
 use careless::{Careless, Small};
+use forgetful::Forgetful;
+use leadrelay_testkit::Dataverse;
 use leadrelay_testkit::conformance as suite;
 
 /// Whether a case passes. A case that fails panics, and prints why.
@@ -16,12 +19,13 @@ async fn passes(case: impl Future<Output = ()> + Send + 'static) -> bool {
 }
 
 macro_rules! caught {
-    ($name:ident, $sin:expr => $($case:ident),*) => {
+    ($name:ident, $sin:expr => $($case:ident),*) => { caught!($name, Careless, Small, $sin => $($case),*); };
+    ($name:ident, $connector:ident, $world:ty, $sin:expr => $($case:ident),*) => {
         #[tokio::test]
         async fn $name() {
             $(
-                assert!(passes(suite::$case::<Careless<{ Careless::NOTHING }>, Small>()).await, "{}, with no fault", stringify!($case));
-                assert!(!passes(suite::$case::<Careless<{ $sin }>, Small>()).await, "{} overlooks it", stringify!($case));
+                assert!(passes(suite::$case::<$connector<{ $connector::NOTHING }>, $world>()).await, "{}, with no fault", stringify!($case));
+                assert!(!passes(suite::$case::<$connector<{ $sin }>, $world>()).await, "{} overlooks it", stringify!($case));
             )*
         }
     };
@@ -42,6 +46,13 @@ caught!(a_failure_of_the_server_put_on_the_lead, Careless::BLAMES_THE_LEAD =>
     a_5xx_before_the_effect_is_tried_again, a_5xx_after_the_effect_leaves_one_record, a_401_is_unauthorized,
     a_redirect_is_not_followed);
 caught!(a_check_that_creates, Careless::CHECKS_BY_POSTING => checks_without_a_trace);
+
+caught!(a_login_for_each_lead, Forgetful, Dataverse, Forgetful::ASKS_EACH_TIME =>
+    twenty_at_once_log_in_once, a_refused_credential_is_asked_about_once, a_login_that_is_throttled_waits);
+caught!(a_refused_token_that_is_kept, Forgetful, Dataverse, Forgetful::KEEPS_WHAT_IS_REFUSED =>
+    a_token_that_is_refused_is_replaced_once, a_revoked_credential_is_unauthorized);
+caught!(a_refused_login_put_on_the_lead, Forgetful, Dataverse, Forgetful::BLAMES_THE_LEAD =>
+    a_login_that_fails_is_not_about_a_lead);
 
 #[tokio::test]
 async fn settings_that_take_any_key() {

@@ -11,11 +11,12 @@ use super::process::Process;
 use super::world;
 
 /// Every service, and every connector.
-pub(crate) const PROGRAMS: [&str; 6] = [
+pub(crate) const PROGRAMS: [&str; 7] = [
     "leadrelay-ingest",
     "leadrelay-router",
     "leadrelay-ledger",
     "leadrelay-connector-file",
+    "leadrelay-connector-dynamics",
     "leadrelay-connector-salesforce",
     "leadrelay-connector-webhook",
 ];
