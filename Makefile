@@ -23,10 +23,12 @@ bench: needs
 	cargo bench --locked -p leadrelay --bench figures
 
 # Kills the process at random moments, 100 rounds of 2,000 leads where `test` has 20; then faults against a real RabbitMQ, ten rounds
-# of each where `test` has one. Prints its seed; CHAOS_SEED=n repeats one, CHAOS_ROUNDS=n makes it shorter or longer.
+# of each where `test` has one; then 10,000 leads into two simulated CRMs, on both queues, with everything at them that passes, where
+# `test` has 1,000. Prints its seed; CHAOS_SEED=n repeats one, CHAOS_ROUNDS=n makes it shorter or longer.
 chaos: needs
 	CHAOS_ROUNDS=$${CHAOS_ROUNDS:-100} cargo test --locked -p leadrelay --test it -- --nocapture process::kill
 	CHAOS_ROUNDS=$${CHAOS_ROUNDS:-10} cargo test --locked -p leadrelay --test it -- --nocapture --ignored chaos::all_families
+	CHAOS_LEADS=$${CHAOS_LEADS:-10000} cargo test --locked -p leadrelay --test it -- --nocapture crms::
 
 # `docker compose up` for real, with its own Docker engine where none runs: 500 leads while things break, each delivered once.
 smoke:

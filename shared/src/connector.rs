@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
+use crate::account::{Account, Accounts};
 use crate::clock::Clock;
 use crate::delivery::{Delivery, Receipt};
 use crate::error::DeliveryError;
@@ -31,6 +32,8 @@ pub struct Context {
     pub clock: Clock,
     /// The directory that relative paths in the settings start from: where the configuration file is.
     pub base_dir: PathBuf,
+    /// The accounts of this process, for destinations that share one.
+    pub accounts: Accounts,
 }
 
 /// Delivers leads to one kind of destination.
@@ -78,6 +81,11 @@ pub trait Connector: Send + Sync + Sized + 'static {
     /// # Errors
     /// The failure, classified as in `deliver`.
     fn check(&self) -> impl Future<Output = Result<Fields, DeliveryError>> + Send;
+
+    /// The account that it works in, where others may work in the same one: they pause together.
+    fn account(&self) -> Option<&Account> {
+        None
+    }
 
     /// The fields as the vendor documents them, for cutting until [`check`](Self::check) has answered.
     fn documented_fields() -> Fields {

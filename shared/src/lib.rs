@@ -15,6 +15,7 @@ pub mod fields;
 pub mod retry;
 pub mod secrets;
 
+pub mod account;
 pub mod config;
 pub mod connector;
 pub mod control;

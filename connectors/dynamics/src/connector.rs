@@ -8,6 +8,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use leadrelay_shared::account::Account;
 use leadrelay_shared::connector::{Connector, Context, Outcome};
 use leadrelay_shared::delivery::{Delivery, Receipt, Record};
 use leadrelay_shared::error::{DeliveryError, ErrorKind};
@@ -38,6 +39,7 @@ pub struct DynamicsConnector {
     on_duplicate: OnDuplicate,
     /// What is known of the table's choices.
     options: Mutex<Option<Arc<Options>>>,
+    account: Account,
 }
 
 impl Connector for DynamicsConnector {
@@ -46,16 +48,18 @@ impl Connector for DynamicsConnector {
     type Settings = Settings;
 
     fn new(settings: Settings, context: Context) -> Result<Self, String> {
+        let login = Login::new(&settings)?;
+        let account = context.accounts.of(&[Self::NAME, &login.account()]);
         let environment = Environment {
-            tokens: Tokens::new(context.clock.clone()),
+            tokens: account.shared(|| Tokens::new(context.clock.clone())),
             http: context.http,
             clock: context.clock,
             url: settings.environment()?,
-            login: Login::new(&settings)?,
+            login,
             version: settings.version()?,
         };
         let table = Table { name: settings.table()?, entity_set: settings.entity_set()? };
-        Ok(Self { environment, table, on_duplicate: settings.on_duplicate, options: Mutex::new(None) })
+        Ok(Self { environment, table, on_duplicate: settings.on_duplicate, options: Mutex::new(None), account })
     }
 
     async fn deliver(&self, delivery: &Delivery) -> Outcome {
@@ -94,6 +98,10 @@ impl Connector for DynamicsConnector {
         judge_privileges(&self.environment, &description).await?;
         self.know(description.options);
         Ok(description.fields)
+    }
+
+    fn account(&self) -> Option<&Account> {
+        Some(&self.account)
     }
 
     fn documented_fields() -> Fields {

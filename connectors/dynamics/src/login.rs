@@ -51,6 +51,16 @@ impl Login {
         Ok(Self { url, client_id: settings.client_id.trim().to_owned(), scope, proof })
     }
 
+    /// What names the account that it opens: the same for those who may share a token, and for nobody else.
+    pub(crate) fn account(&self) -> String {
+        let proof = match &self.proof {
+            Proof::Secret(secret) => secret.expose(),
+            // A wrong key does not open what a right one has opened.
+            Proof::Certificate { signer, .. } => signer.public(),
+        };
+        [self.url.as_str(), &self.client_id, &self.scope, proof].join("\n")
+    }
+
     /// Asks for a token.
     ///
     /// # Errors

@@ -15,9 +15,9 @@ use crate::login::{Granted, Login, Session};
 pub(crate) struct Org {
     pub(crate) http: Client,
     pub(crate) clock: Clock,
-    login: Login,
-    sessions: Tokens<Granted>,
-    version: String,
+    pub(crate) login: Login,
+    pub(crate) sessions: Tokens<Granted>,
+    pub(crate) version: String,
 }
 
 /// What is asked of the API.
@@ -59,10 +59,6 @@ impl Reply {
 }
 
 impl Org {
-    pub(crate) fn new(http: Client, clock: Clock, login: Login, version: String) -> Self {
-        Self { sessions: Tokens::new(clock.clone()), http, clock, login, version }
-    }
-
     /// Asks, and logs in where that is needed. A status is an answer, 401 included: it has then been said to a session that
     /// was begun a moment ago.
     ///

@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
+use leadrelay_shared::account::Account;
 use leadrelay_shared::connector::{Connector, Context, Outcome};
 use leadrelay_shared::delivery::{Delivery, Receipt};
 use leadrelay_shared::error::{DeliveryError, ErrorKind};
 use leadrelay_shared::fields::Fields;
 use leadrelay_shared::http::header::{HeaderName, HeaderValue};
 use leadrelay_shared::id::DeliveryId;
+use leadrelay_shared::oauth::Tokens;
 
 use crate::call::Org;
 use crate::describe::{describe, documented, judge_key};
@@ -26,6 +28,7 @@ const CALLS_MAX: usize = 64;
 pub struct SalesforceConnector {
     pub(crate) org: Org,
     pub(crate) writer: Writer,
+    account: Account,
 }
 
 impl Connector for SalesforceConnector {
@@ -37,14 +40,17 @@ impl Connector for SalesforceConnector {
     type Settings = Settings;
 
     fn new(settings: Settings, context: Context) -> Result<Self, String> {
-        let org = Org::new(context.http, context.clock, Login::new(&settings)?, settings.version()?);
+        let login = Login::new(&settings)?;
+        let account = context.accounts.of(&[Self::NAME, &login.account()]);
+        let sessions = account.shared(|| Tokens::new(context.clock.clone()));
+        let org = Org { http: context.http, clock: context.clock, login, sessions, version: settings.version()? };
         let writer = Writer {
             object: settings.object()?,
             key: settings.key()?,
             write: settings.write,
             headers: headers(&settings)?,
         };
-        Ok(Self { org, writer })
+        Ok(Self { org, writer, account })
     }
 
     async fn deliver(&self, delivery: &Delivery) -> Outcome {
@@ -76,6 +82,10 @@ impl Connector for SalesforceConnector {
             judge_key(&described, key)?;
         }
         Ok(described.into_fields())
+    }
+
+    fn account(&self) -> Option<&Account> {
+        Some(&self.account)
     }
 
     fn documented_fields() -> Fields {

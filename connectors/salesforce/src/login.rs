@@ -54,6 +54,16 @@ impl Login {
         Ok(Self { url: settings.login()?, client_id: settings.client_id.clone(), proof })
     }
 
+    /// What names the account that it opens: the same for those who may share a session, and for nobody else.
+    pub(crate) fn account(&self) -> String {
+        let (proof, who) = match &self.proof {
+            Proof::Secret(secret) => (secret.expose(), ""),
+            // A wrong key does not open what a right one has opened.
+            Proof::Key { signer, username, .. } => (signer.public(), username.as_str()),
+        };
+        [self.url.as_str(), &self.client_id, proof, who].join("\n")
+    }
+
     /// One login.
     ///
     /// # Errors

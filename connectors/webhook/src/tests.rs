@@ -34,6 +34,7 @@ impl World {
             http: http::Client::new(client).expect("a client"),
             clock: self.clock.clone(),
             base_dir: PathBuf::from("."),
+            accounts: Default::default(),
         };
         WebhookConnector::new(serde_json::from_value(settings).expect("settings"), context)
     }

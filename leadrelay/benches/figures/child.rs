@@ -91,7 +91,14 @@ async fn accept(loaded: Loaded) {
     let clock = Clock::real();
     let settings = embedded::Settings { dir: loaded.data_dir().join("queue"), max_size: 1 << 40, min_free: 0 };
     let queue = Queue::embedded(settings, clock.clone()).expect("a queue");
-    let ctx = Ctx { loaded: Arc::new(loaded), clock, queue, stop: Stop::default(), status: Status::default() };
+    let ctx = Ctx {
+        loaded: Arc::new(loaded),
+        clock,
+        queue,
+        accounts: Default::default(),
+        stop: Stop::default(),
+        status: Status::default(),
+    };
     let ingest = tokio::spawn(leadrelay_ingest::run(ctx.clone()));
     ready(ctx.status.address("ingest").await);
     closed().await;

@@ -46,7 +46,14 @@ fn open(dir: &Path, clock: &Clock) -> Queue {
 
 fn ctx(routes: &str, queue: Queue, clock: Clock) -> Ctx {
     let loaded = Loaded { config: support::config(routes), file: "leadrelay.toml".into(), base_dir: ".".into() };
-    Ctx { loaded: Arc::new(loaded), clock, queue, stop: Stop::default(), status: Status::default() }
+    Ctx {
+        loaded: Arc::new(loaded),
+        clock,
+        queue,
+        accounts: Default::default(),
+        stop: Stop::default(),
+        status: Status::default(),
+    }
 }
 
 fn clock() -> Clock {

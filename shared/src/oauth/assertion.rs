@@ -39,6 +39,7 @@ impl Algorithm {
 /// Signs assertions. Its `Debug` shows no key.
 pub struct Signer {
     pair: RsaKeyPair,
+    public: String,
     algorithm: Algorithm,
 }
 
@@ -56,7 +57,13 @@ impl Signer {
         let pair = if is_bare { RsaKeyPair::from_der(&der) } else { RsaKeyPair::from_pkcs8(&der) };
         let pair =
             pair.map_err(|_| format!("`private_key` is no RSA key of 2048 bits or more, or has a password; {remedy}"))?;
-        Ok(Self { pair, algorithm })
+        let public = URL_SAFE_NO_PAD.encode(pair.public().as_ref());
+        Ok(Self { pair, public, algorithm })
+    }
+
+    /// The public half of the key, by which two signers are told apart.
+    pub fn public(&self) -> &str {
+        &self.public
     }
 
     /// An assertion of `claims`, with the members of `header` beside `alg` and `typ`.

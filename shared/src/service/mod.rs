@@ -27,6 +27,7 @@ pub use role::{Role, main};
 pub use status::{LEDGER, SpoolStatus, State, Status};
 pub use stop::Stop;
 
+use crate::account::Accounts;
 use crate::clock::Clock;
 use crate::config::{Config, Loaded};
 use crate::queue::{Queue, QueueError};
@@ -40,6 +41,8 @@ pub struct Ctx {
     pub clock: Clock,
     /// The queue.
     pub queue: Queue,
+    /// What destinations share that work in one account.
+    pub accounts: Accounts,
     /// When to stop.
     pub stop: Stop,
     /// Where services say how they are and where they listen.

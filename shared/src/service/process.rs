@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::services::{Ended, Services};
 use super::{Ctx, RunError, State, Status, Stop, health, open_queue};
+use crate::account::Accounts;
 use crate::clock::Clock;
 use crate::config::Loaded;
 
@@ -59,7 +60,14 @@ impl Process {
     /// When the data directory or the queue in it cannot be used.
     pub async fn start(name: &str, loaded: Loaded, clock: Clock, parts: Vec<Part>) -> Result<Self, RunError> {
         let queue = open_queue(name, &loaded, &clock).await?;
-        let ctx = Ctx { loaded: Arc::new(loaded), clock, queue, stop: Stop::default(), status: Status::default() };
+        let ctx = Ctx {
+            loaded: Arc::new(loaded),
+            clock,
+            queue,
+            accounts: Accounts::default(),
+            stop: Stop::default(),
+            status: Status::default(),
+        };
         let last = parts.iter().map(|part| part.stage).max().unwrap_or_default();
         let stages: Vec<Stop> = (0..=last).map(|_| ctx.stop.child()).collect();
         let mut services = Services::default();

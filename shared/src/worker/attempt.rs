@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::account::tell_others;
 use super::desk::Desk;
 use super::gate::{Change, Now};
 use super::outputs::{self, Ended};
@@ -147,21 +148,25 @@ impl Drop for AbortOnDrop {
 fn report<C: Connector>(desk: &Desk<C>, outcome: &Outcome, now: Timestamp) -> Vec<Message> {
     let present = Now { wall: now, monotonic: desk.ctx.clock.monotonic() };
     let change = desk.report(outcome.as_ref().map(|_| ()), present);
-    let fact = match change {
-        None => return Vec::new(),
-        Some(Change::Paused { cause, until }) => {
-            let error = outcome.as_ref().err();
+    let Some(change) = change else { return Vec::new() };
+    tell_others(desk, &change, outcome);
+    vec![outputs::event(now, tell(desk, change, outcome.as_ref().err()))]
+}
+
+/// Says what has changed, in the log and in figures, and gives it for the ledger.
+pub(super) fn tell<C: Connector>(desk: &Desk<C>, change: Change, error: Option<&DeliveryError>) -> Fact {
+    match change {
+        Change::Paused { cause, until } => {
             tracing::warn!(destination.name = %desk.name, kind = error.map(|e| e.kind.as_str()), status = error.and_then(|e| e.status), %until, "destination paused");
             metrics().paused.record(1, &[label("destination", &*desk.name)]);
             Fact::Paused { destination: desk.name.clone(), cause, until: Some(until) }
         }
-        Some(Change::Resumed) => {
+        Change::Resumed => {
             tracing::info!(destination.name = %desk.name, "destination resumed");
             metrics().paused.record(0, &[label("destination", &*desk.name)]);
             Fact::Resumed { destination: desk.name.clone() }
         }
-    };
-    vec![outputs::event(now, fact)]
+    }
 }
 
 fn decide<C: Connector>(

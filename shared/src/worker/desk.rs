@@ -51,7 +51,7 @@ pub(super) struct Desk<C> {
 impl<C: Connector> Desk<C> {
     pub(super) fn new(ctx: Ctx, name: String) -> Result<Self, RunError> {
         let wrong = |reason| RunError::Other(format!("destinations.{name}: {reason}"));
-        let connector = entry::build::<C>(&ctx.loaded, &ctx.clock, &name).map_err(wrong)?;
+        let connector = entry::build::<C>(&ctx.loaded, &ctx.clock, &ctx.accounts, &name).map_err(wrong)?;
         let common = match ctx.config().destinations.get(&name) {
             Some(destination) => destination.common.clone(),
             None => return Err(wrong("there is no such destination".to_owned())),
@@ -104,6 +104,15 @@ impl<C: Connector> Desk<C> {
     pub(super) fn report(&self, outcome: Result<(), &DeliveryError>, now: Now) -> Option<Change> {
         let jitter = self.jitter();
         let change = self.gate().report(outcome, now, jitter);
+        if change.is_some() {
+            self.changed.notify_one();
+        }
+        change
+    }
+
+    /// Pauses it for what another destination of its account has met.
+    pub(super) fn pause_with(&self, error: &DeliveryError, until: Timestamp, now: Now) -> Option<Change> {
+        let change = self.gate().pause_with(error, until, now);
         if change.is_some() {
             self.changed.notify_one();
         }

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::account::Accounts;
 use crate::clock::Clock;
 use crate::config::{ConnectorInfo, Loaded, Loader, Mistake, Reading};
 use crate::connector::{Connector, Context};
@@ -71,14 +72,14 @@ fn destinations<C: Connector>(loaded: &Loaded) -> Vec<String> {
 pub fn entry<C: Connector>() -> ConnectorEntry {
     ConnectorEntry {
         info: ConnectorInfo::of::<C>,
-        mistakes: |loaded, name| match build::<C>(loaded, &Clock::real(), name) {
+        mistakes: |loaded, name| match build::<C>(loaded, &Clock::real(), &Accounts::default(), name) {
             Ok(_) => Vec::new(),
             Err(reason) => vec![Mistake::new(format!("destinations.{name}"), reason)],
         },
         run: |ctx, name| Box::pin(async move { worker::run::<C>(ctx, name).await }),
         check: |loaded, clock, name| {
             Box::pin(async move {
-                let connector = build::<C>(&loaded, &clock, &name)
+                let connector = build::<C>(&loaded, &clock, &Accounts::default(), &name)
                     .map_err(|reason| DeliveryError::new(crate::error::ErrorKind::Misconfigured, reason))?;
                 connector.check().await
             })
@@ -88,9 +89,14 @@ pub fn entry<C: Connector>() -> ConnectorEntry {
 }
 
 /// Makes the connector of the destination `name`.
-pub(super) fn build<C: Connector>(loaded: &Loaded, clock: &Clock, name: &str) -> Result<C, String> {
+pub(super) fn build<C: Connector>(
+    loaded: &Loaded,
+    clock: &Clock,
+    accounts: &Accounts,
+    name: &str,
+) -> Result<C, String> {
     let (settings, context) = parts::<C>(loaded, clock, name)?;
-    C::new(settings, context)
+    C::new(settings, Context { accounts: accounts.clone(), ..context })
 }
 
 /// What the connector of the destination `name` is made of.
@@ -105,8 +111,13 @@ pub fn parts<C: Connector>(loaded: &Loaded, clock: &Clock, name: &str) -> Result
         timeout: destination.common.timeout.0,
         allow_private_addresses: destination.common.allow_private_addresses,
     })?;
-    let context =
-        Context { destination: name.to_owned(), http, clock: clock.clone(), base_dir: loaded.base_dir.clone() };
+    let context = Context {
+        destination: name.to_owned(),
+        http,
+        clock: clock.clone(),
+        base_dir: loaded.base_dir.clone(),
+        accounts: Accounts::default(),
+    };
     Ok((settings, context))
 }
 

@@ -145,6 +145,19 @@ impl Gate {
         Some(Self::paused(error, wait, now.wall))
     }
 
+    /// Pauses until a time for what another destination of the same account has met, unless it is paused for longer.
+    pub(super) fn pause_with(&mut self, error: &DeliveryError, until: Timestamp, now: Now) -> Option<Change> {
+        let wait = Duration::try_from(until.duration_since(now.wall)).ok()?;
+        let asked = now.monotonic + wait;
+        let tries = match self.state {
+            State::Paused { until, .. } if asked <= until => return None,
+            State::Paused { tries, .. } | State::Probing { tries } => tries,
+            State::Open { .. } => 1,
+        };
+        self.state = State::Paused { until: asked, tries };
+        Some(Self::paused(error, wait, now.wall))
+    }
+
     fn paused(error: &DeliveryError, wait: Duration, now: Timestamp) -> Change {
         let until = now.checked_add(wait).unwrap_or(Timestamp::MAX);
         Change::Paused { cause: PauseCause::Failing { error: error.clone() }, until }
@@ -281,6 +294,19 @@ mod tests {
         assert!(gate.report(Err(&longer), at(1), 1.0).is_some(), "and it may ask for more");
         assert_eq!(gate.report(Err(&throttled), at(2), 1.0), None, "but not for less");
         assert_eq!(gate.leave(Duration::from_secs(2), 0), Leave::Wait(Duration::from_secs(3598)));
+    }
+
+    #[test]
+    fn it_pauses_with_others_of_its_account_and_never_for_less() {
+        let mut gate = gate();
+        let throttled = failure(ErrorKind::Throttled);
+        assert!(gate.pause_with(&throttled, at(60).wall, at(0)).is_some());
+        assert_eq!(gate.leave(Duration::from_secs(1), 0), Leave::Wait(Duration::from_secs(59)));
+        assert_eq!(gate.pause_with(&throttled, at(30).wall, at(1)), None);
+        assert_eq!(gate.pause_with(&throttled, at(0).wall, at(1)), None, "it is over");
+        assert_eq!(gate.leave(Duration::from_secs(60), 0), Leave::Probe);
+        assert!(gate.pause_with(&throttled, at(90).wall, at(60)).is_some(), "a probe of another has failed");
+        assert_eq!(gate.leave(Duration::from_secs(60), 0), Leave::Wait(Duration::from_secs(30)));
     }
 
     #[test]

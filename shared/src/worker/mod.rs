@@ -4,6 +4,7 @@
 //! more than `concurrency` calls at once; nothing is attempted while the destination is paused, and then one delivery as a
 //! probe; every claim is settled or goes back.
 
+mod account;
 mod attempt;
 mod desk;
 mod entry;
@@ -19,6 +20,7 @@ use tokio::task::{JoinError, JoinSet};
 pub use entry::{ConnectorEntry, entry, parts, role};
 pub use outputs::park;
 
+use self::account::Others;
 use self::desk::Desk;
 use self::gate::Leave;
 use crate::connector::Connector;
@@ -83,6 +85,7 @@ async fn work<C: Connector>(
     attempts: &mut JoinSet<()>,
 ) -> Result<(), RunError> {
     let mut claims = desk.ctx.queue.claims(&Topic::deliver(&desk.name));
+    let mut others = Others::of(desk);
     while !desk.ctx.stop.is_draining() {
         while let Some(ended) = attempts.try_join_next() {
             note_end(ended);
@@ -96,6 +99,7 @@ async fn work<C: Connector>(
             biased;
             () = desk.ctx.stop.draining() => break,
             _ = control.changed() => { obey(desk, control); continue }
+            () = others.changed() => { others.obey(desk).await; continue }
             () = desk.changed.notified() => continue,
             // A claim under way is not given up for an attempt that ends: claims cost, and slots only get more.
             Some(ended) = attempts.join_next(), if matches!(slots, Slots::Idle) => { note_end(ended); continue }

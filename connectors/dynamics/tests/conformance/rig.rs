@@ -77,6 +77,7 @@ pub(crate) fn connector(settings: Value, clock: &Clock) -> DynamicsConnector {
         http: http::Client::new(client).expect("a client"),
         clock: clock.clone(),
         base_dir: PathBuf::from("."),
+        accounts: Default::default(),
     };
     DynamicsConnector::new(serde_json::from_value(settings).expect("settings"), context).expect("a connector")
 }

@@ -78,6 +78,7 @@ pub(crate) fn context(clock: &Clock) -> Context {
         http: http::Client::new(client).expect("a client"),
         clock: clock.clone(),
         base_dir: PathBuf::from("."),
+        accounts: Default::default(),
     }
 }
 

@@ -87,6 +87,7 @@ pub(super) fn connector<C: Connector>(settings: Value, timeout: Duration, allow_
         http: client.unwrap_or_else(|error| panic!("no client: {error}")),
         clock: clock.clone(),
         base_dir: PathBuf::from("."),
+        accounts: Default::default(),
     };
     C::new(settings, context).unwrap_or_else(|error| panic!("the connector refuses its settings: {error}"))
 }

@@ -8,6 +8,9 @@ use jiff::Timestamp;
 /// The window in which calls are counted.
 const WINDOW: Duration = Duration::from_mins(5);
 
+/// Calls that come so soon after the first refusal were under way when it was told.
+const UNDER_WAY: Duration = Duration::from_millis(250);
+
 /// What the application has used of its limit.
 #[derive(Debug, Default)]
 pub(super) struct Limits {
@@ -20,8 +23,8 @@ pub(super) struct Limits {
 #[derive(Debug)]
 struct Pause {
     until: Timestamp,
-    /// An answer has said so.
-    is_told: bool,
+    /// When an answer first said so.
+    told_at: Option<Timestamp>,
 }
 
 /// Why a call is not answered now.
@@ -29,14 +32,14 @@ struct Pause {
 pub(super) struct Throttled {
     /// Seconds until it would be.
     pub(super) wait_s: i64,
-    /// An earlier answer had said so.
+    /// An earlier answer had said so, and whoever calls must know.
     pub(super) was_told: bool,
 }
 
 impl Limits {
     /// Begins a pause.
     pub(super) fn begin(&mut self, until: Timestamp) {
-        self.pause = Some(Pause { until, is_told: false });
+        self.pause = Some(Pause { until, told_at: None });
     }
 
     /// Counts a call.
@@ -56,7 +59,7 @@ impl Limits {
             self.calls.push_back(now);
             return Ok(());
         };
-        let was_told = std::mem::replace(&mut pause.is_told, true);
+        let was_told = now > *pause.told_at.get_or_insert(now) + UNDER_WAY;
         // In whole seconds, and never before the end.
         let wait_s = pause.until.as_second() - now.as_second() + i64::from(pause.until.subsec_nanosecond() > 0);
         Err(Throttled { wait_s: wait_s.max(1), was_told })

@@ -6,6 +6,7 @@
 mod alarms;
 mod cluster;
 mod consumer;
+mod crms;
 mod destinations;
 mod fleet;
 mod killed;

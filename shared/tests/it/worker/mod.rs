@@ -168,8 +168,14 @@ impl Bench {
         queue.publish_control(Control::default());
         let loaded = Arc::new(Loaded { config, file: "leadrelay.toml".into(), base_dir: dir.path().to_owned() });
         let stop = Stop::default();
-        let ctx =
-            Ctx { loaded, clock: clock.clone(), queue: queue.clone(), stop: stop.clone(), status: Status::default() };
+        let ctx = Ctx {
+            loaded,
+            clock: clock.clone(),
+            queue: queue.clone(),
+            accounts: Default::default(),
+            stop: stop.clone(),
+            status: Status::default(),
+        };
         let worker = Some(tokio::spawn(worker::run::<Fake<BATCH>>(ctx, "crm".to_owned())));
         Self { script, queue, clock, stop, worker, told: Mutex::default(), _dir: dir }
     }
