@@ -11,7 +11,8 @@ use leadrelay_shared::config::ConfigError;
 use leadrelay_shared::service::{RunError, Stopped};
 
 use crate::commands::{
-    check, completions, destinations, leads, parked, queue, replay, schema, secrets, send, setup, source, try_lead, up,
+    check, completions, demo, destinations, init, leads, parked, queue, replay, schema, secrets, send, setup, source,
+    try_lead, up,
 };
 use crate::output::{Output, say};
 use crate::place::Place;
@@ -19,6 +20,8 @@ use crate::place::Place;
 const FIRST_STEPS: &str = "\
 First steps:
   leadrelay up            start; where there is no configuration, write one to begin with
+  leadrelay demo          see made-up leads arrive at two simulated CRMs that fail now and then
+  leadrelay init          write one for Dynamics 365, Salesforce or a webhook
   leadrelay send          post a test lead to the running relay and follow it
   leadrelay leads list    see what came in, and `leads show ID` what became of it
 
@@ -42,6 +45,10 @@ pub(crate) struct Cli {
 enum Command {
     /// Run the relay: all services in one process.
     Up,
+    /// See it work: made-up leads, two simulated CRMs, faults on; needs no account anywhere.
+    Demo(demo::Args),
+    /// Write a configuration to begin with, for a CRM or for none.
+    Init(init::Args),
     /// Tell every mistake in the configuration at once.
     Check(check::Args),
     /// Show what would become of a lead; sends nothing and needs no running relay.
@@ -158,6 +165,8 @@ fn run(cli: Cli) -> Done {
     };
     match command {
         Command::Up => up::run(&call),
+        Command::Demo(args) => demo::run(&call, &args),
+        Command::Init(args) => init::run(&call, &args),
         Command::Check(args) => block_on(check::run(&call, args)),
         Command::Try(args) => try_lead::run(&call, args),
         Command::Send(args) => block_on(send::run(&call, args)),

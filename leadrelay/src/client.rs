@@ -46,6 +46,11 @@ struct Token {
 }
 
 impl Remote {
+    /// The relay with its admin API at this address.
+    pub(crate) fn at(address: SocketAddr) -> Self {
+        Self { address: Some(address.to_string()) }
+    }
+
     /// Prepares to speak to the relay. Mistakes elsewhere in the configuration do not matter here.
     pub(crate) fn api(&self, call: &Call) -> Result<Api, Failure> {
         let loaded = call.place.read().loaded;

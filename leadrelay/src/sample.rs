@@ -54,12 +54,17 @@ pub(crate) fn curl(url: &str) -> String {
 
 /// How to call this program as it was called: `leadrelay`, or through cargo, with the same configuration.
 pub(crate) fn command(place: &Place) -> String {
-    let called = std::env::args_os().next().unwrap_or_default();
-    let program = program(Path::new(&called));
+    let program = program_name();
     match place.file.to_str() {
         Some(FILE) | None => program.to_owned(),
         Some(file) => format!("{program} --config {}", quoted(file)),
     }
+}
+
+/// How to call this program as it was called, whatever its configuration is.
+pub(crate) fn program_name() -> &'static str {
+    let called = std::env::args_os().next().unwrap_or_default();
+    program(Path::new(&called))
 }
 
 fn program(called: &Path) -> &'static str {

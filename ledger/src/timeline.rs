@@ -82,6 +82,7 @@ fn fill(entry: &mut TimelineEntry, fact: &Fact, story: &Story) {
         Fact::Erased { .. } => "erased".clone_into(&mut entry.text),
         Fact::Paused { destination, .. } => entry.text = format!("{destination} paused"),
         Fact::Resumed { destination } => entry.text = format!("{destination} resumed"),
+        Fact::Checked { destination, .. } => entry.text = format!("{destination} checked"),
         Fact::Accepted { lead } => entry.text = format!("accepted from {}", lead.source),
     }
 }

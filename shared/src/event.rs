@@ -137,6 +137,13 @@ pub enum Fact {
         /// The destination's name.
         destination: String,
     },
+    /// A destination's fields were held against the routes, with another result than before.
+    Checked {
+        /// The destination's name.
+        destination: String,
+        /// What of the routes does not fit, by key; empty where all of them do.
+        unfit: Vec<Note>,
+    },
     /// An operator sent it on its way again.
     Replayed {
         /// The lead.
@@ -194,6 +201,7 @@ impl Event {
             Fact::Parked { lead: l, about: None, round, .. } => lead("parked", l, *round),
             Fact::Paused { destination, .. } => digest("paused", &[destination.as_bytes(), &at]),
             Fact::Resumed { destination } => digest("resumed", &[destination.as_bytes(), &at]),
+            Fact::Checked { destination, .. } => digest("checked", &[destination.as_bytes(), &at]),
             Fact::Replayed { lead: l, delivery: None, round, .. } => lead("replayed", l, *round),
             Fact::Replayed { delivery: Some(d), round, .. } => {
                 digest("replayed", &[d.uuid().as_bytes(), &round.to_be_bytes()])
@@ -214,7 +222,7 @@ impl Event {
             | Fact::Replayed { lead, .. }
             | Fact::Erased { lead } => Some(*lead),
             Fact::Delivered { about, .. } | Fact::Deferred { about, .. } => Some(about.lead),
-            Fact::Paused { .. } | Fact::Resumed { .. } => None,
+            Fact::Paused { .. } | Fact::Resumed { .. } | Fact::Checked { .. } => None,
         }
     }
 }

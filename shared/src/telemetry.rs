@@ -51,6 +51,10 @@ pub mod names {
     pub const SPOOL_FORWARDED: &str = "leadrelay_spool_forwarded";
     /// 1 while a destination is paused, by `destination`.
     pub const PAUSED: &str = "leadrelay_destination_paused";
+    /// What of the routes to a destination does not fit the fields that it told, by `destination`.
+    pub const UNFIT: &str = "leadrelay_destination_unfit_fields";
+    /// 1 while a destination does not pass its check, by `destination`.
+    pub const UNCHECKED: &str = "leadrelay_destination_check_failed";
 }
 
 /// The instruments of this process.
@@ -75,6 +79,8 @@ pub struct Metrics {
     pub spool_stored: Counter<u64>,
     pub spool_forwarded: Counter<u64>,
     pub paused: Gauge<u64>,
+    pub unfit: Gauge<u64>,
+    pub unchecked: Gauge<u64>,
 }
 
 /// The instruments of this process: instruments are process-wide by their nature, as in every metrics library.
@@ -123,6 +129,8 @@ impl Metrics {
             spool_stored: count(names::SPOOL_STORED),
             spool_forwarded: count(names::SPOOL_FORWARDED),
             paused: meter.u64_gauge(names::PAUSED).build(),
+            unfit: meter.u64_gauge(names::UNFIT).build(),
+            unchecked: meter.u64_gauge(names::UNCHECKED).build(),
             registry,
             _provider: provider,
         }

@@ -83,6 +83,9 @@ async fn list(output: Output, api: &Api) -> Done {
         if let (Some(error), true) = (&destination.last_error, is_news(destination)) {
             output.line(format!("{}: {error}", destination.name));
         }
+        for note in &destination.unfit {
+            output.line(format!("{}: {}: {}", destination.name, note.about, note.text));
+        }
     }
     Ok(())
 }

@@ -2,8 +2,10 @@
 
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod demo;
 pub(crate) mod destinations;
 pub(crate) mod filter;
+pub(crate) mod init;
 pub(crate) mod input;
 pub(crate) mod leads;
 pub(crate) mod parked;

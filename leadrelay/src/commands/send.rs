@@ -92,8 +92,19 @@ fn door(loaded: &Loaded, source: &str, to: Option<String>) -> Result<Url, Failur
     text.parse().map_err(|_| Failure::Usage("--to is a URL, such as https://leads.example.com".to_owned()))
 }
 
-/// Posts the body and gives the lead's id back.
+/// Posts the body and says so; gives the lead's id back.
 async fn post(output: Output, url: Url, body: Vec<u8>) -> Result<String, Failure> {
+    let (id, status) = posted(url, body).await?;
+    if output.json {
+        output.json_line(&json!({"id": id, "status": status}))?;
+    } else {
+        output.line(format!("posted: {status} as {id}"));
+    }
+    Ok(id)
+}
+
+/// Posts the body; the lead's id, and whether it is `accepted` or a `duplicate`.
+pub(super) async fn posted(url: Url, body: Vec<u8>) -> Result<(String, String), Failure> {
     let at = url.authority().to_owned();
     let request =
         client()?.request(Method::POST, url).header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -106,12 +117,7 @@ async fn post(output: Output, url: Url, body: Vec<u8>) -> Result<String, Failure
         return Err(Failure::Failed(format!("the relay at {at} refused it: {reason} (HTTP {})", answer.status)));
     };
     let status = said.get("status").and_then(Value::as_str).unwrap_or("accepted");
-    if output.json {
-        output.json_line(&json!({"id": id, "status": status}))?;
-    } else {
-        output.line(format!("posted: {status} as {id}"));
-    }
-    Ok(id.to_owned())
+    Ok((id.to_owned(), status.to_owned()))
 }
 
 /// Prints each step as it comes until the lead is where it can get by itself.

@@ -8,7 +8,7 @@ use leadrelay_shared::{secrets, telemetry};
 use super::check::sound;
 use crate::cli::{Call, Done, Failure};
 use crate::relay::Relay;
-use crate::template;
+use crate::template::{self, Preset};
 
 mod announce;
 
@@ -16,7 +16,8 @@ pub(crate) fn run(call: &Call) -> Done {
     let first = !call.place.exists();
     if first {
         let file = call.place.file.display();
-        template::write(&call.place).map_err(|e| Failure::Failed(format!("{file} cannot be written: {e}")))?;
+        template::write(&call.place, Preset::Start)
+            .map_err(|e| Failure::Failed(format!("{file} cannot be written: {e}")))?;
     }
     secrets::make_admin_token(&call.place.file).map_err(Failure::Failed)?;
     let loaded = sound(call)?;

@@ -149,5 +149,6 @@ fn status(
         last_success_at: row.last_success_at,
         last_error: row.last_error,
         last_error_at: row.last_error_at,
+        unfit: row.unfit,
     }
 }

@@ -325,6 +325,8 @@ pub struct DestinationStatus {
     pub last_error: Option<DeliveryError>,
     #[schemars(with = "Option<String>")]
     pub last_error_at: Option<Timestamp>,
+    /// What of the routes does not fit the fields that it told last, by key.
+    pub unfit: Vec<Note>,
 }
 
 /// Why an operator pauses a destination.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use leadrelay_shared::error::DeliveryError;
 use leadrelay_shared::event::{Event, Fact, PauseCause};
+use leadrelay_shared::fields::Note;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,8 @@ pub struct DestinationRow {
     pub last_error_at: Option<Timestamp>,
     /// Paused by its own failures, with the time at which it is tried again.
     pub failing: Option<(PauseCause, Option<Timestamp>)>,
+    /// What of the routes does not fit its fields.
+    pub unfit: Vec<Note>,
 }
 
 /// What is known of a source.
@@ -57,6 +60,7 @@ pub(super) fn note(db: &Connection, event: &Event) -> Result<(), StoreError> {
             pausing(db, destination, event.at, Some(&json(&Pausing { cause: cause.clone(), until: *until })))
         }
         Fact::Resumed { destination } => pausing(db, destination, event.at, None),
+        Fact::Checked { destination, unfit } => checked(db, destination, event.at, &json(unfit)),
         _ => Ok(()),
     }
 }
@@ -87,6 +91,16 @@ fn pausing(db: &Connection, name: &str, at: Timestamp, pause: Option<&str>) -> R
          WHERE pause_at IS NULL OR (?2, coalesce(?3, '')) > (pause_at, coalesce(pause, ''))",
     )?
     .execute(params![name, micros(at), pause])?;
+    Ok(())
+}
+
+fn checked(db: &Connection, name: &str, at: Timestamp, unfit: &str) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "INSERT INTO destination (name, unfit_at, unfit) VALUES (?1, ?2, ?3)
+         ON CONFLICT (name) DO UPDATE SET unfit_at = ?2, unfit = ?3
+         WHERE unfit_at IS NULL OR (?2, ?3) > (unfit_at, unfit)",
+    )?
+    .execute(params![name, micros(at), unfit])?;
     Ok(())
 }
 
@@ -201,11 +215,12 @@ fn destinations(db: &Connection) -> Result<BTreeMap<String, DestinationRow>, Sto
     let mut statement = db.prepare_cached(
         // A success after the pause ends it, whether or not the process that had paused it lived to say so.
         "SELECT name, delivered, last_success_at, last_error_at, last_error,
-           CASE WHEN last_success_at > pause_at THEN NULL ELSE pause END FROM destination",
+           CASE WHEN last_success_at > pause_at THEN NULL ELSE pause END, unfit FROM destination",
     )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let (error, pause): (Option<String>, Option<String>) = (row.get(4)?, row.get(5)?);
+        let unfit: Option<String> = row.get(6)?;
         let pausing: Option<Pausing> = pause.map(|text| read_json(&text, "pause")).transpose()?;
         let known = DestinationRow {
             delivered: unsigned(row.get(1)?),
@@ -214,6 +229,7 @@ fn destinations(db: &Connection) -> Result<BTreeMap<String, DestinationRow>, Sto
             last_error_at: row.get::<_, Option<i64>>(3)?.map(time).transpose()?,
             last_error: error.map(|text| read_json(&text, "error")).transpose()?,
             failing: pausing.map(|p| (p.cause, p.until)),
+            unfit: unfit.map(|text| read_json(&text, "unfit")).transpose()?.unwrap_or_default(),
         };
         all.insert(row.get(0)?, known);
     }

@@ -159,7 +159,11 @@ impl Lead {
                 self.delivery(about).parked(about.round, told.at, *attempt, reason);
             }
             Fact::Erased { .. } => self.erased = true,
-            Fact::Accepted { .. } | Fact::Duplicate { .. } | Fact::Paused { .. } | Fact::Resumed { .. } => {}
+            Fact::Accepted { .. }
+            | Fact::Duplicate { .. }
+            | Fact::Paused { .. }
+            | Fact::Resumed { .. }
+            | Fact::Checked { .. } => {}
         }
     }
 

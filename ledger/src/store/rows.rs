@@ -75,6 +75,7 @@ impl Told {
             Fact::Parked { .. } => "parked",
             Fact::Paused { .. } => "paused",
             Fact::Resumed { .. } => "resumed",
+            Fact::Checked { .. } => "checked",
             Fact::Replayed { .. } => "replayed",
             Fact::Erased { .. } => "erased",
         }

@@ -82,7 +82,10 @@ CREATE TABLE destination (
   last_error      TEXT,
   -- The last that was told of its pausing by itself; NULL pause: it resumed.
   pause_at        INTEGER,
-  pause           TEXT
+  pause           TEXT,
+  -- The last that was told of how the routes fit its fields: JSON, an array of notes.
+  unfit_at        INTEGER,
+  unfit           TEXT
 ) WITHOUT ROWID;
 
 -- What operators have decided.

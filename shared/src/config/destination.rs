@@ -49,6 +49,9 @@ pub struct Common {
     /// What to do with a value that is longer than its field.
     #[serde(default)]
     pub too_long: TooLong,
+    /// How often the destination is asked for its fields, and the routes are held against them.
+    #[serde(default = "Common::default_check_every")]
+    pub check_every: Span,
     /// Lets it be on loopback or a private network, and there speak plain HTTP.
     #[serde(default)]
     pub allow_private_addresses: bool,
@@ -57,6 +60,9 @@ pub struct Common {
 impl Common {
     fn default_concurrency() -> usize {
         16
+    }
+    fn default_check_every() -> Span {
+        Span::secs(15 * 60)
     }
     fn default_timeout() -> Span {
         Span::secs(30)

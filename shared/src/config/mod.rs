@@ -13,6 +13,7 @@ mod queue;
 mod schema;
 mod secret;
 mod shape;
+mod unfit;
 mod units;
 
 use std::collections::BTreeMap;
@@ -30,6 +31,7 @@ pub use mistake::{ConfigError, Mistake, nearest};
 pub use queue::{QueueConfig, QueueTlsConfig, QueueUrl};
 pub use schema::{ConnectorInfo, schema};
 pub use secret::{Origin, Secret};
+pub use unfit::unfit;
 pub use units::{ByteSize, Span};
 
 use crate::lead::Format;

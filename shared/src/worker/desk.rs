@@ -23,6 +23,9 @@ const HELD_PER_SLOT: usize = 8;
 const HELD_BYTES: u64 = 64 << 20;
 const HELD_CALLS: usize = 2;
 
+/// Checks are never more frequent, whatever the settings say.
+const CHECK_EVERY_MIN: Duration = Duration::from_secs(1);
+
 /// One destination's connector, and everything that its attempts share.
 #[derive(Debug)]
 pub(super) struct Desk<C> {
@@ -38,6 +41,7 @@ pub(super) struct Desk<C> {
     deliveries_max: usize,
     held: AtomicUsize,
     pub(super) timeout: Duration,
+    pub(super) check_every: Duration,
     pub(super) policy: Policy,
     pub(super) too_long: TooLong,
     pub(super) fields: watch::Sender<Arc<Fields>>,
@@ -68,6 +72,7 @@ impl<C: Connector> Desk<C> {
             }),
             held: AtomicUsize::new(0),
             timeout: common.timeout.0,
+            check_every: common.check_every.0.max(CHECK_EVERY_MIN),
             policy,
             too_long: common.too_long,
             fields: watch::Sender::new(Arc::new(C::documented_fields())),

@@ -8,6 +8,7 @@ mod account;
 mod attempt;
 mod desk;
 mod entry;
+mod fields;
 mod gate;
 mod outputs;
 
@@ -26,7 +27,6 @@ use self::gate::Leave;
 use crate::connector::Connector;
 use crate::control::Control;
 use crate::delivery::Delivery;
-use crate::fields::Fields;
 use crate::queue::{Claim, Claims, Health, QueueError, Topic};
 use crate::service::{Ctx, RunError, State};
 
@@ -54,7 +54,7 @@ pub async fn run<C: Connector>(ctx: Ctx, destination: String) -> Result<(), RunE
     // What was asked for before this start is no news.
     desk.is_asked(asked(&desk, &mut control));
     desk.ctx.status.set(&part, State::Ready);
-    let learning = tokio::spawn(learn_fields(desk.clone()));
+    let learning = tokio::spawn(fields::learn(desk.clone()));
     let mut attempts = JoinSet::new();
     let worked = tokio::select! {
         worked = work(&desk, &mut control, &mut attempts) => worked,
@@ -178,23 +178,6 @@ fn obey<C: Connector>(desk: &Desk<C>, control: &mut Decisions) {
 /// When an operator last asked for this destination to be tried at once.
 fn asked<C: Connector>(desk: &Desk<C>, control: &mut Decisions) -> Option<jiff::Timestamp> {
     control.borrow_and_update().as_ref().and_then(|c| c.try_now.get(&desk.name).copied())
-}
-
-/// Asks the destination for its live fields, so that values are cut where they must be. One whose kind has no fields to tell
-/// is left in peace.
-async fn learn_fields<C: Connector>(desk: Arc<Desk<C>>) {
-    if C::documented_fields() == Fields::any() {
-        return;
-    }
-    match desk.connector.check().await {
-        Ok(fields) if fields != Fields::any() => {
-            desk.fields.send_replace(Arc::new(fields));
-        }
-        Ok(_) => {}
-        Err(error) => {
-            tracing::warn!(destination.name = %desk.name, kind = error.kind.as_str(), %error, "destination does not pass its check");
-        }
-    }
 }
 
 async fn finish(attempts: &mut JoinSet<()>) {

@@ -86,6 +86,7 @@ fn every_kind_of_fact_is_read() {
             "error.uncertain",
             "error.unexpected",
             "fact.accepted",
+            "fact.checked",
             "fact.deferred",
             "fact.delivered",
             "fact.duplicate",

@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::environment::{Environment, State, UserState};
+use super::environment::{DataverseRow, Environment, State, UserState};
 use super::refusal::Refusal;
 use super::rows::Wishes;
 use crate::Simulated;
-use crate::answers::{bearer, decoded};
+use crate::answers::{answer, bearer, decoded};
 
 impl Simulated for Environment {
     fn answer(&self, request: &Request<Bytes>) -> Response<Bytes> {
@@ -17,6 +17,9 @@ impl Simulated for Environment {
             let host = request.headers().get(http::header::HOST).and_then(|host| host.to_str().ok());
             let url = format!("http://{}/{path}", host.unwrap_or_default());
             return self.log_in(tenant, request.body(), &url);
+        }
+        if path == "records" {
+            return self.show();
         }
         let path: Vec<String> = path.split('/').map(decoded).collect();
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
@@ -29,6 +32,15 @@ impl Simulated for Environment {
             _ => Err(Refusal::new(404, "", "")),
         });
         answered.unwrap_or_else(|refusal| refusal.answer())
+    }
+}
+
+impl Environment {
+    /// What is in it, for people: no part of Dataverse.
+    fn show(&self) -> Response<Bytes> {
+        let shown = |row: &DataverseRow| json!({"id": row.id, "created_at": row.created_at, "updates": row.updates, "values": row.values});
+        let records: Vec<Value> = self.state().rows.iter().map(shown).collect();
+        answer(200, &json!({"records": records}))
     }
 }
 

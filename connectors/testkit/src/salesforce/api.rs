@@ -5,7 +5,7 @@ use http::{Method, Request, Response};
 use serde_json::{Map, Value, json};
 
 use super::fields::describe;
-use super::org::{Org, State};
+use super::org::{Org, SalesforceRecord, State};
 use super::refusal::{Refusal, saved};
 use super::save::Wishes;
 use crate::Simulated;
@@ -16,6 +16,9 @@ impl Simulated for Org {
         if request.uri().path() == "/services/oauth2/token" {
             return self.log_in(request.body());
         }
+        if request.uri().path() == "/records" {
+            return self.show();
+        }
         let wishes = Wishes::of(request, self.clock().now());
         let mut state = self.state();
         let answered = state.admit(request).and_then(|()| state.call(request, &wishes));
@@ -25,6 +28,15 @@ impl Simulated for Org {
             answer.headers_mut().insert("Sforce-Limit-Info", usage);
         }
         answer
+    }
+}
+
+impl Org {
+    /// What is in it, for people: no part of Salesforce.
+    fn show(&self) -> Response<Bytes> {
+        let shown = |record: &SalesforceRecord| json!({"id": record.id, "created_at": record.created_at, "updates": record.updates, "values": record.values});
+        let records: Vec<Value> = self.state().records.iter().map(shown).collect();
+        answer(200, &json!({"records": records}))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The command line, by running the real program.
 
 mod check;
+mod init;
 mod operate;
 mod relay;
 mod setup;

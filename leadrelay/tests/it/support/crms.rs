@@ -34,14 +34,6 @@ impl Crms {
 
     /// Destinations `crm` and `sales` and a route to each, in which every thirtieth lead has a value that no CRM takes.
     pub(crate) fn configuration(&self) -> String {
-        let settings = |name: &str, connector: &str, settings: Value| {
-            let keys = settings.as_object().expect("a table").iter();
-            let keys: String = keys.map(|(key, value)| format!("{key} = {value}\n")).collect();
-            format!(
-                "[destinations.{name}]\nconnector = \"{connector}\"\nallow_private_addresses = true\ntimeout = \"2s\"\n{keys}\
-                 [destinations.{name}.retry]\nfirst_delay = \"50ms\"\nmax_delay = \"500ms\"\n"
-            )
-        };
         let wrong = "lead.first_name == 'Ann' and lead.last_name == 'Lee'";
         format!(
             "{}{}\
@@ -54,8 +46,8 @@ impl Crms {
              LastName = \"{{{{ lead.last_name }}}}\"\nFirstName = \"{{{{ lead.first_name }}}}\"\n\
              Email = \"{{{{ 'no address' if {wrong} else lead.email }}}}\"\nCompany = \"{{{{ lead.company }}}}\"\n\
              Description = \"{{{{ lead.description }}}}\"\n",
-            settings("crm", "dynamics", self.dynamics.settings()),
-            settings("sales", "salesforce", self.salesforce.settings()),
+            destination("crm", "dynamics", &self.dynamics.settings()),
+            destination("sales", "salesforce", &self.salesforce.settings()),
         )
     }
 
@@ -104,10 +96,19 @@ impl Crms {
         let mut verdict = Verdict { accepted: accepted.len(), ..Verdict::default() };
         let all_judged = tokio::time::timeout(ARRIVAL, async {
             while !open.is_empty() {
-                open.retain(|(id, name)| self.keys(name).get(&World::delivery(id, name)) != Some(&1));
+                let keys = NAMES.map(|name| (name, self.keys(name)));
+                let held = |id: &str, name: &str| {
+                    let (_, keys) = keys.iter().find(|(known, _)| *known == name).expect("one of the two");
+                    keys.get(&World::delivery(id, name)).copied().unwrap_or_default()
+                };
+                open.retain(|(id, name)| held(id, name) != 1);
                 let mut still_open = Vec::new();
-                // Few are not delivered: most of them are those that no CRM takes.
                 for (id, name) in open.iter().copied() {
+                    // Many are not there yet: most of them are on their way, and the ledger need not be asked of each.
+                    if open.len() > accepted.len() / 10 {
+                        still_open.push((id, name));
+                        continue;
+                    }
                     match ledger.parked(id, name).await {
                         None => still_open.push((id, name)),
                         Some(parked) => verdict.park(id, name, &parked),
@@ -149,6 +150,16 @@ impl Crms {
         let twice = |all: Vec<Value>| all.len() - all.iter().map(Value::to_string).collect::<BTreeSet<_>>().len();
         twice(rows.collect()) + twice(records.collect())
     }
+}
+
+/// A destination as it stands in a configuration.
+pub(crate) fn destination(name: &str, connector: &str, settings: &Value) -> String {
+    let keys = settings.as_object().expect("a table").iter();
+    let keys: String = keys.map(|(key, value)| format!("{key} = {value}\n")).collect();
+    format!(
+        "[destinations.{name}]\nconnector = \"{connector}\"\nallow_private_addresses = true\ntimeout = \"2s\"\n{keys}\
+         [destinations.{name}.retry]\nfirst_delay = \"50ms\"\nmax_delay = \"500ms\"\n"
+    )
 }
 
 /// Trouble at random moments. It ends when this is dropped.
