@@ -48,6 +48,7 @@ struct Face {
     arrived: AtomicU64,
     handled: watch::Sender<u64>,
     streamed: Arc<AtomicU64>,
+    latency_ms: AtomicU64,
 }
 
 enum Door {
@@ -98,6 +99,7 @@ impl Server {
             arrived: AtomicU64::new(0),
             handled: watch::Sender::new(0),
             streamed: Arc::default(),
+            latency_ms: AtomicU64::new(0),
         });
         let door = Mutex::new(Some(open(listener, &face)));
         Self { address, face, door }
@@ -128,6 +130,12 @@ impl Server {
     pub async fn has_seen(&self, count: u64) {
         // Fails only when the sender is gone, and `self` holds it.
         let _ = self.face.handled.subscribe().wait_for(|handled| *handled >= count).await;
+    }
+
+    /// Lets so much time pass before each answer from now on: a CRM that is far away, or slow.
+    pub fn answer_after(&self, latency: Duration) {
+        let millis = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
+        self.face.latency_ms.store(millis, Ordering::SeqCst);
     }
 
     /// Bytes of oversize answers that clients let it write.
@@ -230,6 +238,10 @@ impl Face {
         let fault = self.next_fault();
         let effect = fault.as_ref().is_none_or(|fault| fault.effect);
         let answer = effect.then(|| self.world.answer(&request));
+        let latency = Duration::from_millis(self.latency_ms.load(Ordering::SeqCst));
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
+        }
         self.handled.send_modify(|handled| *handled += 1);
         match (fault, answer) {
             (Some(fault), _) => self.fail(fault.how, &request, fate).await,

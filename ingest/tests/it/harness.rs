@@ -85,6 +85,7 @@ impl Door {
             loaded: Arc::new(loaded),
             clock: clock.clone(),
             queue: queue.clone(),
+            accounts: Default::default(),
             stop: Stop::default(),
             status: Status::default(),
         };

@@ -7,6 +7,7 @@ mod accept;
 mod backlog;
 mod broker;
 mod child;
+mod crm;
 mod flow;
 #[expect(dead_code, reason = "the tests use more of it")]
 #[path = "../../tests/it/support/partner.rs"]
@@ -59,6 +60,15 @@ fn main() {
         }
         if asked("backlog") {
             figures.extend(backlog::with_a_million_waiting().await);
+        }
+        if asked("crm calls") {
+            figures.extend(crm::calls().await);
+        }
+        if asked("crm pace") {
+            figures.push(crm::pace().await);
+        }
+        if asked("crm pause") {
+            figures.push(crm::pause().await);
         }
         if asked("broker accepted") {
             figures.push(broker::accepted().await);

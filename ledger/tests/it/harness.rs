@@ -98,7 +98,14 @@ impl Ledger {
             min_free: loaded.config.queue.min_free.0,
         };
         let queue = Queue::embedded(settings, clock.clone()).expect("a queue");
-        let ctx = Ctx { loaded: Arc::new(loaded), clock, queue, stop: Stop::default(), status: Status::default() };
+        let ctx = Ctx {
+            loaded: Arc::new(loaded),
+            clock,
+            queue,
+            accounts: Default::default(),
+            stop: Stop::default(),
+            status: Status::default(),
+        };
         let mut running = tokio::spawn(leadrelay_ledger::run(ctx.clone()));
         let ready = async {
             ctx.status.ready(&["ledger"]).await;

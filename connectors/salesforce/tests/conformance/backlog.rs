@@ -36,7 +36,7 @@ fn ctx(world: &Salesforce, dir: &std::path::Path) -> Ctx {
     let queue = Queue::embedded(settings, clock.clone()).expect("a queue");
     queue.publish_control(Control::default());
     let loaded = Arc::new(Loaded { config, file: "leadrelay.toml".into(), base_dir: dir.to_owned() });
-    Ctx { loaded, clock, queue, stop: Stop::default(), status: Status::default() }
+    Ctx { loaded, clock, queue, accounts: Default::default(), stop: Stop::default(), status: Status::default() }
 }
 
 /// Waits until so many deliveries are told, and fails if anything else is.
