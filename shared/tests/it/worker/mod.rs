@@ -189,6 +189,16 @@ impl Bench {
 
     /// The next fact that the worker tells.
     pub(crate) async fn fact(&self) -> Fact {
+        loop {
+            match self.any_fact().await {
+                // That the fields were asked for comes at any moment.
+                Fact::Checked { unfit, .. } => assert!(unfit.is_empty(), "{unfit:?}"),
+                fact => return fact,
+            }
+        }
+    }
+
+    async fn any_fact(&self) -> Fact {
         let told = self.told.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         if let Some(fact) = told {
             return fact;
