@@ -36,7 +36,7 @@ pub(crate) async fn accepted() -> Figure {
     for round in 0..ROUNDS {
         let a = bare::publish(&broker, ACCEPTED, CONNECTIONS).await;
         let door = bare_door::rate(&broker, ACCEPTED).await;
-        let receiver = Receiver::start(Duration::ZERO).await;
+        let receiver = Receiver::counting(Duration::ZERO);
         let mut fleet = Fleet::new(&broker, &receiver, CALLS).await;
         fleet.start("leadrelay-ingest").await;
         let b = rate(&fleet.door(), 0, ACCEPTED).await;
@@ -57,7 +57,7 @@ pub(crate) async fn delivered() -> Vec<Figure> {
     let (mut ours, mut raw, mut ratios, mut most) = (Vec::new(), Vec::new(), Vec::new(), 0.0_f64);
     for round in 0..ROUNDS {
         let a = bare::three_hops(&broker, DELIVERED, CONNECTIONS).await;
-        let receiver = Receiver::start(Duration::ZERO).await;
+        let receiver = Receiver::counting(Duration::ZERO);
         let mut fleet = Fleet::new(&broker, &receiver, 32).await;
         for service in ["leadrelay-ingest", "leadrelay-router", "leadrelay-connector-webhook"] {
             fleet.start(service).await;
@@ -93,7 +93,7 @@ pub(crate) async fn latency() -> Figure {
     let (mut ours, mut raw, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         let a = p99(bare::latency(&broker, PER_SECOND, SECONDS).await);
-        let receiver = Receiver::start(Duration::ZERO).await;
+        let receiver = Receiver::timing();
         let mut fleet = Fleet::new(&broker, &receiver, CALLS).await;
         for service in ["leadrelay-ingest", "leadrelay-router", "leadrelay-connector-webhook"] {
             fleet.start(service).await;
@@ -123,7 +123,7 @@ pub(crate) async fn latency() -> Figure {
 pub(crate) async fn scaled() -> Figure {
     let (mut rates, broker) = (Vec::new(), Broker::start().await);
     for connectors in [1, 4] {
-        let receiver = Receiver::start(ANSWER).await;
+        let receiver = Receiver::counting(ANSWER);
         let mut fleet = Fleet::new(&broker, &receiver, CALLS).await;
         // The ledger tells connectors which destinations are paused; without it they wait a while for that.
         for service in ["leadrelay-ledger", "leadrelay-ingest"] {

@@ -1,4 +1,6 @@
-//! A receiver that answers after a while, and knows when each lead came.
+//! A receiver that answers after a while, and counts what came or knows when each lead came.
+//!
+//! It has the machine in common with what is measured, and so looks no closer than a figure needs.
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
@@ -16,7 +18,8 @@ use crate::{child, stopwatch};
 #[derive(Default)]
 struct World {
     ids: Mutex<HashSet<String>>,
-    arrived: Mutex<HashMap<String, Instant>>,
+    /// When each lead came; `None` where nobody asks, since finding its id means to read the whole body.
+    arrived: Option<Mutex<HashMap<String, Instant>>>,
     distinct: watch::Sender<u64>,
     answer: Duration,
 }
@@ -29,8 +32,18 @@ pub(super) struct Receiver {
 }
 
 impl Receiver {
-    pub(super) async fn start(answer: Duration) -> Self {
-        let world = Arc::new(World { answer, ..World::default() });
+    /// One that counts, and answers after so long.
+    pub(super) fn counting(answer: Duration) -> Self {
+        Self::start(World { answer, ..World::default() })
+    }
+
+    /// One that notes when each lead comes.
+    pub(super) fn timing() -> Self {
+        Self::start(World { arrived: Some(Mutex::default()), ..World::default() })
+    }
+
+    fn start(world: World) -> Self {
+        let world = Arc::new(world);
         let shared = web::Data::from(world.clone());
         let server = HttpServer::new(move || {
             App::new()
@@ -74,7 +87,7 @@ impl Receiver {
             accepted.insert(answers[0].id().expect("it is accepted"), stopwatch::start());
         }
         self.reaches(leads).await;
-        let arrived = self.world.arrived.lock().expect("the times");
+        let arrived = self.world.arrived.as_ref().expect("it is one that times").lock().expect("the times");
         accepted.iter().map(|(id, at)| arrived[id].saturating_duration_since(*at).as_secs_f64()).collect()
     }
 }
@@ -88,9 +101,11 @@ impl Drop for Receiver {
 
 async fn take(world: web::Data<World>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
     let id = request.headers().get("webhook-id").and_then(|id| id.to_str().ok()).expect("an id").to_owned();
-    let record: Value = serde_json::from_slice(&body).expect("a record is JSON");
-    let lead = record["data"]["record"]["id"].as_str().expect("a lead has an id").to_owned();
-    world.arrived.lock().expect("the times").entry(lead).or_insert_with(stopwatch::start);
+    if let Some(arrived) = &world.arrived {
+        let record: Value = serde_json::from_slice(&body).expect("a record is JSON");
+        let lead = record["data"]["record"]["id"].as_str().expect("a lead has an id").to_owned();
+        arrived.lock().expect("the times").entry(lead).or_insert_with(stopwatch::start);
+    }
     if !world.answer.is_zero() {
         tokio::time::sleep(world.answer).await;
     }

@@ -21,9 +21,9 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::acks::Acks;
 use super::claims::Handle;
 use super::held::Held;
-use super::linger::Lingering;
 use super::link::{Link, in_time};
 use super::removal::Removing;
 use super::{Shared, fault, headers, topology};
@@ -118,52 +118,53 @@ impl Consuming {
         };
         // A tag that was used before can lose deliveries on brokers before 3.11.23.
         let tag = self.shared.new_tag();
-        let (channel, mut consumer) = in_time(self.subscribe(link, queue, tag.clone())).await?;
+        let (acks, mut consumer) = in_time(self.subscribe(link, queue, tag.clone())).await?;
         let end = loop {
             tokio::select! {
                 biased;
                 () = self.cancel.cancelled() => break End::Cancelled,
                 next = timeout(IDLE, consumer.next()) => match next {
-                    Ok(Some(Ok(delivery))) => self.take(link, &channel, delivery),
+                    Ok(Some(Ok(delivery))) => self.take(link, &acks, delivery),
                     Ok(Some(Err(error))) => return Err(error),
                     Ok(None) => return Ok(End::ByBroker),
-                    // Whatever is held holds the channel.
-                    Err(_) if Arc::strong_count(&channel) == 1 => break End::Idle,
+                    // Whatever is held has them.
+                    Err(_) if Arc::strong_count(&acks) == 1 => break End::Idle,
                     Err(_) => {}
                 },
             }
         };
-        in_time(channel.0.basic_cancel(tag.into(), BasicCancelOptions::default())).await?;
+        in_time(acks.channel.basic_cancel(tag.into(), BasicCancelOptions::default())).await?;
         // What was on its way when it was cancelled.
-        let _ = timeout(CANCEL, self.take_rest(link, &channel, &mut consumer)).await;
+        let _ = timeout(CANCEL, self.take_rest(link, &acks, &mut consumer)).await;
         Ok(end)
     }
 
-    async fn subscribe(&self, link: &Link, queue: String, tag: String) -> Result<(Arc<Lingering>, Consumer), Error> {
+    async fn subscribe(&self, link: &Link, queue: String, tag: String) -> Result<(Arc<Acks>, Consumer), Error> {
         let channel = link.consuming.create_channel().await?;
         channel.basic_qos(self.prefetch, BasicQosOptions::default()).await?;
         let (options, none) = (BasicConsumeOptions::default(), FieldTable::default());
         let consumer = channel.basic_consume(queue.into(), tag.into(), options, none).await?;
-        Ok((Arc::new(Lingering(channel)), consumer))
+        Ok((Arc::new(Acks::start(channel, link.last_ack.clone())), consumer))
     }
 
-    async fn take_rest(&self, link: &Arc<Link>, channel: &Arc<Lingering>, consumer: &mut Consumer) {
+    async fn take_rest(&self, link: &Arc<Link>, acks: &Arc<Acks>, consumer: &mut Consumer) {
         while let Some(Ok(delivery)) = consumer.next().await {
-            self.take(link, channel, delivery);
+            self.take(link, acks, delivery);
         }
     }
 
     /// Hands on what arrived; what has not waited long enough waits on.
-    fn take(&self, link: &Arc<Link>, channel: &Arc<Lingering>, delivery: Delivery) {
-        let Delivery { routing_key, properties, data, acker, .. } = delivery;
+    fn take(&self, link: &Arc<Link>, acks: &Arc<Acks>, delivery: Delivery) {
+        let Delivery { delivery_tag: tag, routing_key, properties, data, .. } = delivery;
+        acks.arrived(tag);
         let (id, body) = (headers::id(&properties).unwrap_or_default(), Bytes::from(data));
         let redelivered = headers::redelivered(&properties);
         let published_to: Arc<str> =
             if *routing_key.as_str() == *self.topic { self.topic.clone() } else { routing_key.as_str().into() };
         let held = Held {
             link: link.clone(),
-            _channel: channel.clone(),
-            acker,
+            acks: acks.clone(),
+            tag,
             topic: self.topic.clone(),
             published_to: published_to.clone(),
             id,

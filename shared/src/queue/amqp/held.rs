@@ -11,16 +11,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use lapin::Acker;
-use lapin::options::{BasicAckOptions, BasicNackOptions};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::linger::Lingering;
+use super::acks::Acks;
 use super::link::Link;
 use super::publisher::{Outgoing, Outputs};
-use super::{fault, outgoing, topology};
+use super::{outgoing, topology};
 use crate::clock::Clock;
 use crate::queue::QueueError;
 use crate::queue::topic::DEAD;
@@ -34,9 +32,9 @@ const AT_ONCE: usize = 256;
 #[derive(Clone)]
 pub(super) struct Held {
     pub(super) link: Arc<Link>,
-    /// Kept, because the channel closes with the last who has it, and then nothing can be acknowledged.
-    pub(super) _channel: Arc<Lingering>,
-    pub(super) acker: Acker,
+    /// Of its channel, which closes with the last who has them.
+    pub(super) acks: Arc<Acks>,
+    pub(super) tag: u64,
     pub(super) topic: Arc<str>,
     pub(super) published_to: Arc<str>,
     pub(super) id: Uuid,
@@ -48,7 +46,7 @@ pub(super) struct Held {
 
 impl Held {
     fn is_ours(&self) -> bool {
-        !self.link.is_lost() && self.acker.usable()
+        !self.link.is_lost() && self.acks.holds(self.tag)
     }
 }
 
@@ -148,7 +146,7 @@ async fn return_all(link: &Link, steps: &[Duration], clock: &Clock, returning: &
     loop {
         let copies: Vec<_> = returning.iter().map(|r| copy(&r.held, steps, clock, r.delay)).collect();
         match link.publish(Outputs::from(copies)).await {
-            Ok(()) => return acknowledge(link, returning.iter().map(|r| &r.held)).await,
+            Ok(()) => return acknowledge(returning.iter().map(|r| &r.held)).await,
             Err(_) if link.is_lost() => return,
             Err(_) if link.blocked.borrow().is_some() => {
                 if !link.takes_messages().await {
@@ -158,8 +156,7 @@ async fn return_all(link: &Link, steps: &[Duration], clock: &Clock, returning: &
             Err(error) => {
                 tracing::warn!(%error, messages = returning.len(), "messages cannot be given back by a copy; they are requeued");
                 sleep(BEFORE_REQUEUE).await;
-                let requeue = BasicNackOptions { requeue: true, ..Default::default() };
-                join_all(returning.iter().map(|r| r.held.acker.nack(requeue))).await;
+                join_all(returning.iter().map(|r| r.held.acks.requeue(r.held.tag))).await;
                 return;
             }
         }
@@ -176,17 +173,8 @@ fn copy(held: &Held, steps: &[Duration], clock: &Clock, delay: Duration) -> Outg
 }
 
 /// Acknowledges; what cannot be acknowledged comes again.
-pub(super) async fn acknowledge(link: &Link, held: impl Iterator<Item = &Held>) {
-    let acked = join_all(held.map(|held| held.acker.ack(BasicAckOptions::default()))).await;
-    link.last_ack.now();
-    let lost = acked.iter().filter(|acked| !matches!(acked, Ok(true))).count();
-    if lost > 0 {
-        let reason = acked
-            .iter()
-            .find_map(|acked| acked.as_ref().err())
-            .map_or_else(|| "it had closed".to_owned(), fault::short);
-        tracing::debug!(messages = lost, reason, "messages could not be acknowledged; they come again");
-    }
+pub(super) async fn acknowledge(held: impl Iterator<Item = &Held>) {
+    join_all(held.map(|held| held.acks.acknowledge(held.tag))).await;
 }
 
 /// Makes `outputs` durable, and then the claims are gone.
@@ -205,7 +193,7 @@ pub(super) async fn settle(holdings: &Holdings, keys: &[u64], outputs: Outputs) 
         }
         link.publish(outputs).await?;
     }
-    acknowledge(&link, held.iter()).await;
+    acknowledge(held.iter()).await;
     // Last: what is dropped before it was acknowledged is given back.
     holdings.forget(keys.iter().copied());
     Ok(())

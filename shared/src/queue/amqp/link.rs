@@ -14,8 +14,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::acks::LastAck;
 use super::connect::connect;
-use super::linger::LastAck;
 use super::publisher::{self, JOBS_WAITING, Job, Outputs};
 use super::settings::{Node, Settings};
 use super::teller::{self, Telling};
@@ -47,7 +47,7 @@ pub(super) struct Link {
     turn: AtomicUsize,
     /// Why the broker takes no messages, where it has said so.
     pub(super) blocked: watch::Sender<Option<String>>,
-    pub(super) last_ack: LastAck,
+    pub(super) last_ack: Arc<LastAck>,
     declared: Mutex<HashSet<Arc<str>>>,
     declaring: tokio::sync::Mutex<Option<Channel>>,
     /// Turns when either connection is gone.
@@ -98,7 +98,7 @@ impl Link {
             teller,
             turn: AtomicUsize::new(0),
             blocked: watch::Sender::new(None),
-            last_ack: LastAck::default(),
+            last_ack: Arc::default(),
             declared: Mutex::default(),
             declaring: tokio::sync::Mutex::new(Some(first)),
             lost,

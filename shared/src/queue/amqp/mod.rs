@@ -6,6 +6,8 @@
 //!
 //! Timeouts here are the machine's and not the leads', and so not of the clock that tests move.
 
+mod acks;
+mod books;
 mod claims;
 mod connect;
 mod consumer;
@@ -15,7 +17,6 @@ mod examine;
 mod fault;
 mod headers;
 mod held;
-mod linger;
 mod link;
 mod publisher;
 mod removal;
