@@ -1,5 +1,6 @@
 //! The engine on RabbitMQ: the contract, and what it promises beyond it.
 
+mod acks;
 mod broken;
 mod confirms;
 mod delays;
