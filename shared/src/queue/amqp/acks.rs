@@ -49,9 +49,14 @@ impl Acks {
         lock(&self.books).arrived(tag);
     }
 
-    /// Whether the message is still with us, and neither acknowledged nor requeued.
+    /// Whether anything can still be acknowledged here.
+    pub(super) fn is_open(&self) -> bool {
+        self.channel.status().connected()
+    }
+
+    /// Whether the message is held, and neither acknowledged nor requeued: from the moment at which that is told.
     pub(super) fn holds(&self, tag: u64) -> bool {
-        self.channel.status().connected() && lock(&self.books).holds(tag)
+        lock(&self.books).holds(tag)
     }
 
     /// Returns once the frame is sent, or cannot be; then the message comes again.

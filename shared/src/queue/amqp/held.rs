@@ -45,8 +45,13 @@ pub(super) struct Held {
 }
 
 impl Held {
+    /// Whether it went with its link or its channel, and comes again.
+    fn is_lost(&self) -> bool {
+        self.link.is_lost() || !self.acks.is_open()
+    }
+
     fn is_ours(&self) -> bool {
-        !self.link.is_lost() && self.acks.holds(self.tag)
+        !self.is_lost() && self.acks.holds(self.tag)
     }
 }
 
@@ -98,10 +103,10 @@ impl Holdings {
         self.lock().held.keys().copied().collect()
     }
 
-    /// What of each topic is held.
+    /// What of each topic is held; what is acknowledged counts until that is sent.
     pub(super) fn count(&self) -> HashMap<Arc<str>, u64> {
         let mut counts = HashMap::new();
-        for held in self.lock().held.values().filter(|held| held.is_ours()) {
+        for held in self.lock().held.values().filter(|held| !held.is_lost()) {
             *counts.entry(held.topic.clone()).or_default() += 1;
         }
         counts
@@ -109,7 +114,7 @@ impl Holdings {
 
     /// Forgets what went with a link: the broker gives it to somebody else.
     pub(super) fn forget_lost(&self) {
-        self.lock().held.retain(|_, held| held.is_ours());
+        self.lock().held.retain(|_, held| !held.is_lost());
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
