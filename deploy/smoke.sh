@@ -29,7 +29,7 @@ phase() {
 }
 
 # Our project: names, ports and images of its own, so that it meets no other.
-export LEADRELAY_TAG=smoke LEADRELAY_HTTP=127.0.0.1:18080 LEADRELAY_RECEIVER=127.0.0.1:18090
+export LEADRELAY_TAG=smoke LEADRELAY_HTTP=127.0.0.1:18080 LEADRELAY_RECEIVER=127.0.0.1:18090 LEADRELAY_SIMULATORS=127.0.0.1:18091-18093
 relay() { "${compose[@]}" -p leadrelay-smoke --profile demo "$@"; }
 cli() { "${compose[@]}" -p leadrelay-smoke run --rm -T leadrelay "$@" 2>"$work/cli.log" </dev/null; }
 
@@ -135,6 +135,10 @@ await 60 "nothing is on its way any more" nothing_waits
 each_once
 no_token_in_the_logs "$url"
 docker stats --no-stream --format '{{.Name}} {{.MemUsage}}' | sort | while read -r line; do note "  $line"; done
+
+phase "a lead into three simulated CRMs"
+await 60 "the simulators and their connectors are healthy" healthy simulators connector-dynamics connector-salesforce connector-hubspot
+one_lead_into_each_crm
 
 phase ""
 printf 'smoke: %s\n' "${phases[@]}"

@@ -48,6 +48,18 @@ in_the_inbox() {
   docker cp "$(relay ps -q connector-file):/var/lib/leadrelay/inbox" - 2>/dev/null | tar -xO 2>/dev/null | grep 'lead-0@example.com' >/dev/null
 }
 
+one_lead_into_each_crm() {
+  local url status port
+  url=$(source_url demo-crms)
+  status=$(post "$url" 9001)
+  [ "$status" = 202 ] || fail "a lead is answered $status"
+  for port in 18091 18092 18093; do
+    await 60 "a lead is in the CRM at port $port" in_the_crm "$port"
+  done
+}
+
+in_the_crm() { curl -sS -m 10 "http://127.0.0.1:$1/records" | grep "lead-9001@example.com" >/dev/null; }
+
 # A crash, as the engine sees it: the process is killed, and nobody told the engine to.
 kill_one() {
   local ids id pid

@@ -2,6 +2,7 @@
 
 use leadrelay_connector_dynamics::DynamicsConnector;
 use leadrelay_connector_file::FileConnector;
+use leadrelay_connector_hubspot::HubSpotConnector;
 use leadrelay_connector_salesforce::SalesforceConnector;
 use leadrelay_connector_webhook::WebhookConnector;
 use leadrelay_shared::config::{ConnectorInfo, Loader};
@@ -12,6 +13,7 @@ pub fn connectors() -> Vec<ConnectorEntry> {
     vec![
         entry::<DynamicsConnector>(),
         entry::<FileConnector>(),
+        entry::<HubSpotConnector>(),
         entry::<SalesforceConnector>(),
         entry::<WebhookConnector>(),
     ]

@@ -102,6 +102,8 @@ fn known(code: u32, status: u16, message: &str) -> Option<Row> {
         0x8004_4330 | 0x8004_432f => row(Rejected, "the number is outside of what the column takes"),
         0x8004_0278 => row(Rejected, "the value has characters that Dynamics 365 does not take"),
         0x8004_0265 => row(Rejected, "a plug-in or workflow in Dynamics 365 refuses it"),
+        // 0x0 is what payloads that do not fit got before they had a code, and what some still get.
+        0 if matches!(status, 400 | 404) => Some(payload(status, message)),
         0x8006_088a | 0x8004_8d19 | 0x8006_0888 => Some(payload(status, message)),
         NO_SUCH_ROW | 0x8006_0891 => row(Rejected, "a row that the lead refers to is not there"),
         0x8004_0203 => row(Rejected, "Dynamics 365 refuses a value"),

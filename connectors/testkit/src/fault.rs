@@ -56,6 +56,8 @@ pub enum Plan {
     List(Vec<Option<Fault>>),
     /// Every one, in the same way.
     Always(Fault),
+    /// Every one but so many first ones.
+    After(u64, Fault),
     /// A share of them, drawn from the faults by a seed: the same seed breaks the same requests.
     Share {
         /// Where the draw begins.
@@ -79,6 +81,7 @@ impl Plan {
             Self::Sound => None,
             Self::List(list) => list.get(usize::try_from(number).ok()?)?.as_ref(),
             Self::Always(fault) => Some(fault),
+            Self::After(sound, fault) => (number >= *sound).then_some(fault),
             Self::Share { seed, percent, faults } => {
                 let draw = mix(seed.wrapping_add(mix(number)));
                 let broken = draw % 100 < u64::from(*percent) && !faults.is_empty();
@@ -105,6 +108,12 @@ mod tests {
         let plan = Plan::List(vec![None, Some(Fault::before(How::Cut))]);
         assert_eq!((plan.fault(0), plan.fault(2)), (None, None));
         assert_eq!(plan.fault(1), Some(&Fault::before(How::Cut)));
+    }
+
+    #[test]
+    fn what_comes_after_begins_there() {
+        let plan = Plan::After(2, Fault::before(How::Cut));
+        assert_eq!([0, 1, 2, 9].map(|n| plan.fault(n).is_some()), [false, false, true, true]);
     }
 
     #[test]

@@ -9,4 +9,4 @@ mod rules;
 use leadrelay_connector_dynamics::DynamicsConnector;
 use leadrelay_testkit::Dataverse;
 
-leadrelay_testkit::conformance!(DynamicsConnector, Dataverse, http, token, edit);
+leadrelay_testkit::conformance!(DynamicsConnector, Dataverse, http, token, fields, edit);

@@ -109,7 +109,10 @@ fn a_forbidden_folder_is_misconfigured() {
     }
     // Nothing is forbidden to root, so the test is then run by nobody, who may not be able to reach this binary.
     let binary = dir.path().join("test");
-    fs::copy(std::env::current_exe().expect("this test"), &binary).expect("room for a copy");
+    // By another process: while this one has the copy open to write it, a child that another test forks has it open as well, and
+    // a program that is open for writing cannot be run.
+    let copied = Command::new("cp").arg(std::env::current_exe().expect("this test")).arg(&binary).status();
+    assert!(copied.expect("cp runs").success(), "room for a copy");
     let mut command = Command::new(&binary);
     if fs::metadata(dir.path()).expect("a folder").uid() == 0 {
         command.uid(65_534).gid(65_534);

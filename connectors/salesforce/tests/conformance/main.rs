@@ -11,4 +11,4 @@ mod setup;
 use leadrelay_connector_salesforce::SalesforceConnector;
 use leadrelay_testkit::Salesforce;
 
-leadrelay_testkit::conformance!(SalesforceConnector, Salesforce, http, token, edit);
+leadrelay_testkit::conformance!(SalesforceConnector, Salesforce, http, token, fields, edit);

@@ -1,5 +1,6 @@
 //! What a server says, where a connection may go, and what is told about it.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -7,7 +8,8 @@ use leadrelay_shared::connector::Connector;
 use leadrelay_shared::error::ErrorKind;
 
 use super::HttpWorld;
-use super::rig::{Rig, connector, discreet, marked};
+use super::rig::{PATIENT, Rig, connector, discreet, marked};
+use crate::stranger::Stranger;
 use crate::{Fault, How, Plan, Receiver, Server, samples};
 
 async fn is_throttled_for<C: Connector, W: HttpWorld>(rig: &Rig<C, W>, wish: &str, expected: SignedDuration) {
@@ -33,6 +35,18 @@ pub async fn a_429_by_date_is_honoured_in_full<C: Connector, W: HttpWorld>() {
     is_throttled_for(&rig, "Monday, 23-Nov-26 13:00:00 GMT", SignedDuration::from_mins(30)).await;
 }
 
+/// Without a time the destination waits all the same, and not for ever.
+pub async fn a_429_without_a_time_waits_as_well<C: Connector, W: HttpWorld>() {
+    let rig = Rig::<C, W>::new().await;
+    let delivery = samples::delivery(1);
+    rig.world.server().plan(Plan::Always(Fault::before(How::Status(429))));
+    let error = rig.fails_as(ErrorKind::Throttled, &delivery).await;
+    let (now, day) = (rig.clock.now(), SignedDuration::from_hours(24));
+    assert!(error.retry_at.is_none_or(|at| now < at && at <= now + day), "{error:?}");
+    rig.world.server().plan(Plan::Sound);
+    rig.recovers(&delivery).await;
+}
+
 /// A refused credential is about the destination, and no lead is parked for it.
 pub async fn a_401_is_unauthorized<C: Connector, W: HttpWorld>() {
     let rig = Rig::<C, W>::new().await;
@@ -50,6 +64,33 @@ pub async fn a_redirect_is_not_followed<C: Connector, W: HttpWorld>() {
     rig.world.server().plan(Plan::Always(Fault::before(How::Redirect(elsewhere.url()))));
     rig.fails_as(ErrorKind::Misconfigured, &samples::delivery(1)).await;
     assert_eq!(elsewhere.requests(), 0);
+}
+
+/// A lead is not told to whoever answers at the address: the certificate is looked at first.
+pub async fn a_certificate_that_is_not_trusted_is_not_talked_to<C: Connector, W: HttpWorld>() {
+    let rig = Rig::<C, W>::new().await;
+    let stranger = Stranger::start().await;
+    let connector = connector::<C>(elsewhere(&rig.world.settings(), stranger.address()), PATIENT, true, &rig.clock);
+    for error in [
+        connector.deliver(&samples::delivery(1)).await.expect_err("the certificate is refused"),
+        connector.check().await.expect_err("the certificate is refused"),
+    ] {
+        assert_eq!(error.kind, ErrorKind::Misconfigured, "{error:?}");
+        assert!(error.message.contains("certificate"), "the reason is not named: {error:?}");
+    }
+    assert_eq!((stranger.heard(), rig.world.server().requests()), (0, 0));
+}
+
+/// `settings` with every address of this machine replaced by `https://` and another.
+fn elsewhere(settings: &serde_json::Value, address: SocketAddr) -> serde_json::Value {
+    let text = settings.to_string();
+    let mut parts = text.split("http://127.0.0.1:");
+    let mut moved = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
+        moved.push_str(&format!("https://{address}{rest}"));
+    }
+    serde_json::from_str(&moved).unwrap_or_default()
 }
 
 /// Loopback is private, and a destination that may not be there is not even connected to.

@@ -14,7 +14,7 @@ use super::World;
 use crate::samples;
 
 /// Long enough for any machine, so that only what hangs meets it.
-const PATIENT: Duration = Duration::from_secs(60);
+pub(super) const PATIENT: Duration = Duration::from_secs(60);
 
 /// Short, for what is meant to hang.
 const HASTY: Duration = Duration::from_millis(1500);

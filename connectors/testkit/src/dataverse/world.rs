@@ -5,7 +5,7 @@ use leadrelay_shared::delivery::Delivery;
 use serde_json::{Value, json};
 
 use super::{Column, Environment};
-use crate::conformance::{Editable, HttpWorld, TokenWorld, World};
+use crate::conformance::{Editable, FieldWorld, HttpWorld, TokenWorld, World};
 use crate::{Server, samples};
 
 /// The world of the Dynamics 365 connector.
@@ -105,6 +105,12 @@ impl TokenWorld for Dataverse {
 
     fn one_login_at_a_time(&self) {
         self.environment.one_login_at_a_time();
+    }
+}
+
+impl FieldWorld for Dataverse {
+    fn remove_field(&self, name: &str) {
+        self.environment.remove_column(name);
     }
 }
 

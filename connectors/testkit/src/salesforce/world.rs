@@ -5,7 +5,7 @@ use leadrelay_shared::delivery::Delivery;
 use serde_json::{Value, json};
 
 use super::{FieldDef, Org};
-use crate::conformance::{Editable, HttpWorld, TokenWorld, World};
+use crate::conformance::{Editable, FieldWorld, HttpWorld, TokenWorld, World};
 use crate::{Server, samples};
 
 /// The world of the Salesforce connector.
@@ -93,6 +93,12 @@ impl TokenWorld for Salesforce {
 
     fn one_login_at_a_time(&self) {
         self.org.one_login_at_a_time();
+    }
+}
+
+impl FieldWorld for Salesforce {
+    fn remove_field(&self, name: &str) {
+        self.org.remove_field(name);
     }
 }
 

@@ -4,6 +4,7 @@ mod broker;
 mod careless;
 mod forgetful;
 mod server;
+mod simulators;
 mod wire;
 
 use std::future::Future;
@@ -43,8 +44,11 @@ caught!(a_lost_answer_taken_for_a_failure, Careless::IS_SURE =>
     an_answer_lost_after_the_effect_is_uncertain_and_leaves_one_record, garbage_is_uncertain_and_leaves_one_record,
     silence_is_uncertain_within_the_timeout, a_connection_cut_before_the_effect_is_uncertain);
 caught!(a_failure_of_the_server_put_on_the_lead, Careless::BLAMES_THE_LEAD =>
-    a_5xx_before_the_effect_is_tried_again, a_5xx_after_the_effect_leaves_one_record, a_401_is_unauthorized,
+    a_5xx_before_the_effect_is_tried_again, a_503_for_a_minute_leaves_one_record,
+    a_429_without_a_time_waits_as_well, a_5xx_after_the_effect_leaves_one_record, a_401_is_unauthorized,
     a_redirect_is_not_followed);
+caught!(a_refusal_without_its_field, Careless::NAMES_NO_FIELD => a_field_removed_after_the_check_is_named);
+caught!(a_check_that_tells_no_fields, Careless::TELLS_NO_FIELDS => the_check_knows_the_fields_that_deliveries_use);
 caught!(a_check_that_creates, Careless::CHECKS_BY_POSTING => checks_without_a_trace);
 
 caught!(a_login_for_each_lead, Forgetful, Dataverse, Forgetful::ASKS_EACH_TIME =>

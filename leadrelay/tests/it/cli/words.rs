@@ -25,7 +25,7 @@ fn the_schema_is_one_and_knows_the_connectors() {
     let file = &schema["$defs"]["destination-file"]["properties"];
     assert!(file["path"].is_object() && file["concurrency"].is_object(), "{file}");
     let connectors = &schema["properties"]["destinations"]["additionalProperties"]["properties"]["connector"]["enum"];
-    assert_eq!(*connectors, serde_json::json!(["dynamics", "file", "salesforce", "webhook"]));
+    assert_eq!(*connectors, serde_json::json!(["dynamics", "file", "hubspot", "salesforce", "webhook"]));
 }
 
 #[test]

@@ -11,12 +11,13 @@ use super::process::Process;
 use super::world;
 
 /// Every service, and every connector.
-pub(crate) const PROGRAMS: [&str; 7] = [
+pub(crate) const PROGRAMS: [&str; 8] = [
     "leadrelay-ingest",
     "leadrelay-router",
     "leadrelay-ledger",
     "leadrelay-connector-file",
     "leadrelay-connector-dynamics",
+    "leadrelay-connector-hubspot",
     "leadrelay-connector-salesforce",
     "leadrelay-connector-webhook",
 ];
