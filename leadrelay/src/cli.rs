@@ -21,7 +21,7 @@ const FIRST_STEPS: &str = "\
 First steps:
   leadrelay up            start; where there is no configuration, write one to begin with
   leadrelay demo          see made-up leads arrive at two simulated CRMs that fail now and then
-  leadrelay init          write one for Dynamics 365, Salesforce or a webhook
+  leadrelay init          write one for a CRM or a webhook
   leadrelay send          post a test lead to the running relay and follow it
   leadrelay leads list    see what came in, and `leads show ID` what became of it
 

@@ -24,6 +24,8 @@ pub(crate) enum Preset {
     Start,
     /// Leads become rows of Dynamics 365.
     Dynamics,
+    /// Leads become contacts and leads of HubSpot.
+    Hubspot,
     /// Leads become leads of Salesforce.
     Salesforce,
     /// Leads are posted to a web service of your own.
@@ -36,6 +38,7 @@ impl Preset {
         let rest = match self {
             Self::Start => include_str!("presets/start.toml"),
             Self::Dynamics => include_str!("presets/dynamics.toml"),
+            Self::Hubspot => include_str!("presets/hubspot.toml"),
             Self::Salesforce => include_str!("presets/salesforce.toml"),
             Self::Webhook => include_str!("presets/webhook.toml"),
         };
@@ -47,6 +50,7 @@ impl Preset {
         match self {
             Self::Start => &[],
             Self::Dynamics => &["url", "tenant_id", "client_id", "the variable DYNAMICS_CLIENT_SECRET"],
+            Self::Hubspot => &["the variable HUBSPOT_TOKEN"],
             Self::Salesforce => &["login_url", "client_id", "the variable SALESFORCE_CLIENT_SECRET"],
             Self::Webhook => &["url", "the variable PARTNER_WEBHOOK_SECRET"],
         }

@@ -53,6 +53,7 @@ impl Parts {
             let name = if name.is_empty() { email.clone() } else { name };
             lead.insert("hs_lead_name".to_owned(), name.into());
         }
+        contact.insert("email".to_owned(), email.clone().into());
         Ok(Self { email, contact, lead })
     }
 
@@ -104,8 +105,8 @@ mod tests {
             "lead.hs_lead_name": "Contoso Sample Offer", "lead.hs_lead_label": "WARM"
         })))
         .expect("parts");
-        assert_eq!(parts.email, "lead-1@example.com");
         let contact = &parts.contact()["properties"];
+        assert_eq!((parts.email.as_str(), &contact["email"]), ("lead-1@example.com", &json!("lead-1@example.com")));
         assert_eq!(
             (&contact["seats"], &contact["consent"], &contact["products"]),
             (&json!("25"), &json!("true"), &json!("a;b"))

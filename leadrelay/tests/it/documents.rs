@@ -30,6 +30,7 @@ fn command(dir: &Path, args: &[&str]) -> Command {
         .env("PARTNER_WEBHOOK_SECRET", world::SECRET)
         .env("DYNAMICS_CLIENT_SECRET", "sample-secret")
         .env("SALESFORCE_CLIENT_SECRET", "sample-secret")
+        .env("HUBSPOT_TOKEN", "sample-token")
         .env("RABBITMQ_PASSWORD", "sample-password");
     command
 }
@@ -79,7 +80,7 @@ fn uncommented(text: &str) -> String {
 fn whole_samples() -> Vec<String> {
     let read = |file: &str| std::fs::read_to_string(root().join(file)).expect(file);
     let head = read("leadrelay/src/presets/head.toml");
-    let presets = ["start", "dynamics", "salesforce", "webhook"];
+    let presets = ["start", "dynamics", "hubspot", "salesforce", "webhook"];
     let presets = presets.map(|name| format!("{head}{}", read(&format!("leadrelay/src/presets/{name}.toml"))));
     presets.into_iter().chain([read("deploy/leadrelay.toml")]).map(|text| uncommented(&text)).collect()
 }

@@ -68,7 +68,8 @@ impl Property {
 
 /// What every account's contacts have.
 pub(super) fn of_contacts() -> Vec<Property> {
-    let texts = ["email", "firstname", "lastname", "phone", "company", "jobtitle", "country", "city", "website"];
+    let texts =
+        ["email", "firstname", "lastname", "phone", "company", "jobtitle", "country", "city", "website", "message"];
     let mut properties: Vec<Property> = texts.into_iter().map(|name| Property::new(name, "string")).collect();
     properties.push(Property::new("lifecyclestage", "enumeration").of(&["subscriber", "lead", "customer"]));
     properties.push(Property { read_only: true, ..Property::new("createdate", "datetime") });

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use leadrelay_shared::clock::Clock;
 use leadrelay_testkit::conformance::World as _;
-use leadrelay_testkit::{Dataverse, Salesforce, samples};
+use leadrelay_testkit::{Dataverse, HubSpot, Salesforce, samples};
 use serde_json::{Value, json};
 
 use crate::support::poster::Door;
@@ -33,7 +33,10 @@ fn fill_in(dir: &Path, settings: &Value) {
     let more = "allow_private_addresses = true\nlogin_url = ";
     let login = settings["login_url"].to_string();
     let mut filled = filled.join("\n");
-    if !filled.contains("\nlogin_url = ") {
+    if settings.get("login_url").is_none() {
+        let more = format!("\nallow_private_addresses = true\nurl = {}\ntoken = ", settings["url"]);
+        filled = filled.replacen("\ntoken = ", &more, 1);
+    } else if !filled.contains("\nlogin_url = ") {
         filled = filled.replacen("\ntenant_id = ", &format!("\n{more}{login}\ntenant_id = "), 1);
     } else {
         filled = filled.replacen("\nlogin_url = ", &format!("\n{more}"), 1);
@@ -114,6 +117,25 @@ async fn the_preset_for_salesforce_delivers_marketplace_leads() {
         (&shy["LastName"], &shy["Company"], &shy["DoNotCall"]),
         (&json!("shy@example.com"), &json!("(unknown)"), &json!(true))
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_preset_for_hubspot_delivers_marketplace_leads() {
+    let crm = HubSpot::new().await;
+    deliver_three("hubspot", &crm.settings(), || crm.total()).await;
+    let (contacts, leads) = (crm.portal.contacts(), crm.portal.leads());
+    assert_eq!((contacts.len(), leads.len()), (2, 2), "the test lead is none of them");
+    let of = |email: &str| {
+        let contact = contacts.iter().find(|contact| contact.properties["email"] == email).expect("its contact");
+        let lead = leads.iter().find(|lead| lead.contact.as_ref() == Some(&contact.id)).expect("its lead");
+        (contact.properties.clone(), lead.properties.clone())
+    };
+    let (contact, lead) = of("lead-1@example.com");
+    assert_eq!((&contact["company"], &contact["country"]), (&json!("Contoso 1"), &json!("United States")));
+    assert_eq!(lead["hs_lead_name"], "Contoso Sample Offer: Contoso 1");
+    assert_eq!(lead["hs_lead_label"], "HOT");
+    let (_, shy) = of("shy@example.com");
+    assert!(shy["hs_lead_name"].as_str().is_some_and(|name| name.ends_with("(do not contact)")), "{shy:?}");
 }
 
 #[test]
