@@ -83,7 +83,7 @@ fn what_is_about_the_id_is_no_ones_fault_or_everyones() {
 
 #[test]
 fn limits_are_waited_for() {
-    let wait = |status, body: Value| parse(status, &body).and_then(|error| error.retry_at).map(|at| at.as_second());
+    let wait = |status, body: Value| parse(status, &body).and_then(|error| error.retry_at).map(Timestamp::as_second);
     assert_eq!(wait(429, json!({"policyName": "TEN_SECONDLY_ROLLING"})), Some(10));
     assert_eq!(wait(429, json!({"policyName": "DAILY"})), Some(900));
     assert_eq!(wait(423, json!({})), Some(2));

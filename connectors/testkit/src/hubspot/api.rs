@@ -73,7 +73,7 @@ impl State {
                 self.calls.writes += 1;
                 let body = object_of(request)?;
                 let made = match object {
-                    Object::Contact => self.new_contact(body),
+                    Object::Contact => self.new_contact(&body),
                     Object::Lead => self.new_lead(body),
                 };
                 made.map(|made| answer(201, &made.told(object)))
@@ -101,8 +101,8 @@ impl State {
         records.iter().find(is_it).cloned().ok_or_else(|| Refusal::no_such_object(which))
     }
 
-    fn new_contact(&mut self, body: Map<String, Value>) -> Result<HubSpotRecord, Refusal> {
-        let properties = properties_of(&body);
+    fn new_contact(&mut self, body: &Map<String, Value>) -> Result<HubSpotRecord, Refusal> {
+        let properties = properties_of(body);
         self.judge(Object::Contact, &properties)?;
         let email = properties.get("email").and_then(Value::as_str).unwrap_or_default().to_owned();
         if let Ok(known) = self.find(Object::Contact, &email, Some("email")) {
