@@ -19,6 +19,9 @@ const BEFORE_END: Duration = Duration::from_mins(5);
 /// How long a refusal stands. Endpoints lock out who asks again and again; whoever corrects a secret waits no longer.
 const STANDS: Duration = Duration::from_mins(1);
 
+/// The longest life that is believed. No vendor's tokens of today last a day, and what is no time must not become one.
+const LONGEST: Duration = Duration::from_hours(30 * 24);
+
 /// A token, and what was said with it. Its `Debug` shows neither.
 pub struct Token<T = ()> {
     /// What is sent as `Authorization: Bearer`.
@@ -39,6 +42,7 @@ impl<T> Token<T> {
     /// A token that was given at `now` and counts for `expires_in`; for as long as it is not refused, where that is not said.
     pub fn new(secret: String, granted: T, now: Timestamp, expires_in: Option<Duration>) -> Self {
         let life = expires_in.map(|life| {
+            let life = life.min(LONGEST);
             let margin = BEFORE_END.min(life / 10);
             Life { renew_at: now + (life - margin), end: now + life }
         });

@@ -23,24 +23,22 @@ use crate::telemetry::{label, metrics};
 /// The longest words of a failure that are kept.
 const MESSAGE_MAX: usize = 300;
 
-/// A delivery that will be attempted.
-struct Ready {
-    delivery: Delivery,
-    handle: Handle,
-}
-
 /// Attempts what was claimed, in one call, and settles it.
 pub(super) async fn make<C: Connector>(desk: Arc<Desk<C>>, claims: Vec<Claim<Delivery>>) {
-    let mut ready = Vec::with_capacity(claims.len());
+    let (mut ready, mut handles) = (Vec::with_capacity(claims.len()), Vec::with_capacity(claims.len()));
     for claim in claims {
         match before(&desk, claim) {
-            Ok(delivery) => ready.push(delivery),
+            Ok((delivery, handle)) => {
+                ready.push(delivery);
+                handles.push(handle);
+            }
             Err((handle, outputs)) => desk.settle(handle, outputs).await,
         }
     }
     if ready.is_empty() {
         return;
     }
+    let ready = Arc::new(ready);
     // Fails when the slots are closed, which they never are.
     let Ok(slot) = desk.slots.acquire().await else { return };
     if !desk.may_call() {
@@ -57,12 +55,12 @@ pub(super) async fn make<C: Connector>(desk: Arc<Desk<C>>, claims: Vec<Claim<Del
     metrics().attempt.record(took.as_secs_f64(), &[label("destination", &*desk.name)]);
     let now = desk.ctx.clock.now();
     let mut settled = Vec::with_capacity(ready.len());
-    for ((ready, outcome), notes) in ready.into_iter().zip(outcomes).zip(cuts) {
+    for (((delivery, handle), outcome), notes) in ready.iter().zip(handles).zip(outcomes).zip(cuts) {
         let mut out = report(&desk, &outcome, now);
-        let next = decide(&desk, &ready.delivery, outcome, began_at, now);
-        count(&desk, &ready.delivery, &next, now);
-        out.extend(outputs::of(Ended { delivery: &ready.delivery, notes, began_at, now, took }, next));
-        settled.push(desk.settle(ready.handle, out));
+        let next = decide(&desk, delivery, outcome, began_at, now);
+        count(&desk, delivery, &next, now);
+        out.extend(outputs::of(Ended { delivery, notes, began_at, now, took }, next));
+        settled.push(desk.settle(handle, out));
     }
     // The gate knows; the next call need not wait for our disk.
     drop(slot);
@@ -70,7 +68,7 @@ pub(super) async fn make<C: Connector>(desk: Arc<Desk<C>>, claims: Vec<Claim<Del
 }
 
 /// What can be told without asking the destination: an error is a claim that is settled without an attempt.
-fn before<C: Connector>(desk: &Desk<C>, claim: Claim<Delivery>) -> Result<Ready, (Handle, Vec<Message>)> {
+fn before<C: Connector>(desk: &Desk<C>, claim: Claim<Delivery>) -> Result<(Delivery, Handle), (Handle, Vec<Message>)> {
     let redelivered = claim.redelivered();
     let (envelope, handle) = claim.into_parts();
     let delivery = envelope.body;
@@ -90,24 +88,22 @@ fn before<C: Connector>(desk: &Desk<C>, claim: Claim<Delivery>) -> Result<Ready,
             metrics().parked.add(1, &[label("reason", reason.kind())]);
             Err((handle, outputs::park(&delivery, 0, reason, desk.ctx.clock.now())))
         }
-        None => Ok(Ready { delivery, handle }),
+        None => Ok((delivery, handle)),
     }
 }
 
-/// Copies for the connector, with every value fitted into its field.
-fn fit(fields: &Fields, ready: &[Ready]) -> (Vec<Delivery>, Vec<Vec<Note>>) {
-    ready
-        .iter()
-        .map(|r| {
-            let mut fitted = r.delivery.clone();
-            let notes = fields.fit(&mut fitted.record);
-            (fitted, notes)
-        })
-        .unzip()
+/// What the connector gets: copies with every value fitted into its field; where any value fits, what was claimed.
+fn fit(fields: &Fields, ready: &Arc<Vec<Delivery>>) -> (Arc<Vec<Delivery>>, Vec<Vec<Note>>) {
+    if *fields == Fields::any() {
+        return (ready.clone(), vec![Vec::new(); ready.len()]);
+    }
+    let mut fitted = Vec::clone(ready);
+    let cuts = fitted.iter_mut().map(|delivery| fields.fit(&mut delivery.record)).collect();
+    (Arc::new(fitted), cuts)
 }
 
 /// One call of the connector, bounded in time, in a task of its own so that a panic is one failed attempt.
-async fn call<C: Connector>(desk: &Arc<Desk<C>>, deliveries: Vec<Delivery>, wanted: usize) -> Vec<Outcome> {
+async fn call<C: Connector>(desk: &Arc<Desk<C>>, deliveries: Arc<Vec<Delivery>>, wanted: usize) -> Vec<Outcome> {
     let connector = desk.connector.clone();
     let mut task = tokio::spawn(async move { connector.deliver_many(&deliveries).await });
     let abort = AbortOnDrop(task.abort_handle());

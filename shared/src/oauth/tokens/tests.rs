@@ -100,3 +100,12 @@ fn debug_shows_no_token() {
     let token = Token::new("t0ken".to_owned(), "t0ken", Timestamp::UNIX_EPOCH, None);
     assert!(!format!("{token:?}").contains("t0ken"));
 }
+
+#[tokio::test]
+async fn a_life_that_is_no_time_is_not_believed() {
+    let (endpoint, tokens) = Endpoint::new(Some(Duration::from_secs(u64::MAX)));
+    assert!(tokens.get(|| endpoint.admit()).await.is_ok());
+    endpoint.clock.advance(LONGEST);
+    assert!(tokens.get(|| endpoint.admit()).await.is_ok());
+    assert_eq!(endpoint.asked(), 2);
+}
