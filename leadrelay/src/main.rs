@@ -2,6 +2,11 @@
 
 use std::process::ExitCode;
 
+use leadrelay_shared::memory;
+
+#[global_allocator]
+static ALLOCATOR: memory::Allocator = memory::Allocator;
+
 fn main() -> ExitCode {
     leadrelay::cli::main()
 }

@@ -3,7 +3,11 @@
 use std::process::ExitCode;
 
 use leadrelay_router::Rules;
+use leadrelay_shared::memory;
 use leadrelay_shared::service::{self, Role};
+
+#[global_allocator]
+static ALLOCATOR: memory::Allocator = memory::Allocator;
 
 fn main() -> ExitCode {
     let role = Role::new(

@@ -3,7 +3,10 @@
 use std::process::ExitCode;
 
 use leadrelay_connector_hubspot::HubSpotConnector;
-use leadrelay_shared::{service, worker};
+use leadrelay_shared::{memory, service, worker};
+
+#[global_allocator]
+static ALLOCATOR: memory::Allocator = memory::Allocator;
 
 fn main() -> ExitCode {
     service::main(worker::role::<HubSpotConnector>())
