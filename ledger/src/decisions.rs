@@ -2,7 +2,7 @@
 //!
 //! Invariant: what is told is read from the store under one lock, so an older decision is never told after a newer one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,10 @@ use tokio::sync::Mutex;
 use crate::store::{Store, StoreError};
 
 const EVERY: Duration = Duration::from_secs(5);
+/// How long workers are told of an erased lead: longer than a lead waits for a destination that somebody paused.
+const ERASED_FOR: Duration = Duration::from_hours(90 * 24);
+/// The most of them that are told; the latest.
+const ERASED_MAX: usize = 20_000;
 
 /// Tells the decisions; clones share one voice.
 #[derive(Clone, Debug)]
@@ -23,8 +27,15 @@ pub(crate) struct Decisions {
     store: Store,
     queue: Queue,
     clock: Clock,
-    /// When operators asked for destinations to be tried at once. Not kept: a relay that starts tries by itself.
-    asked: Arc<Mutex<BTreeMap<String, Timestamp>>>,
+    /// What operators asked for at once. Not kept: a relay that starts tries and checks by itself.
+    asked: Arc<Mutex<Asked>>,
+}
+
+/// When operators asked for what, by destination.
+#[derive(Debug, Default)]
+struct Asked {
+    try_now: BTreeMap<String, Timestamp>,
+    check_now: BTreeMap<String, Timestamp>,
 }
 
 impl Decisions {
@@ -40,7 +51,13 @@ impl Decisions {
     /// Ends a pause by hand, and has the destination tried at once if it paused by itself.
     pub(crate) async fn resume(&self, destination: &str) -> Result<(), StoreError> {
         self.store.resume(destination.to_owned()).await?;
-        self.asked.lock().await.insert(destination.to_owned(), self.clock.now());
+        self.asked.lock().await.try_now.insert(destination.to_owned(), self.clock.now());
+        self.tell().await
+    }
+
+    /// Has a destination asked for its fields at once.
+    pub(crate) async fn check(&self, destination: &str) -> Result<(), StoreError> {
+        self.asked.lock().await.check_now.insert(destination.to_owned(), self.clock.now());
         self.tell().await
     }
 
@@ -48,7 +65,10 @@ impl Decisions {
     pub(crate) async fn tell(&self) -> Result<(), StoreError> {
         let asked = self.asked.lock().await;
         let paused = self.store.paused().await?;
-        self.queue.publish_control(Control { paused, erased: BTreeSet::new(), try_now: asked.clone() });
+        let since = self.clock.now().checked_sub(ERASED_FOR).unwrap_or(Timestamp::MIN);
+        let erased = self.store.erased_since(since, ERASED_MAX).await?;
+        let (try_now, check_now) = (asked.try_now.clone(), asked.check_now.clone());
+        self.queue.publish_control(Control { paused, erased, try_now, check_now });
         Ok(())
     }
 

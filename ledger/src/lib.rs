@@ -3,9 +3,13 @@
 //! The ledger is a reader: if it is down, leads still flow and history arrives late. So whatever is wrong with its store is
 //! told and tried again, and ends nothing; only a second ledger on the same store is refused.
 
+mod acts;
 pub mod api;
+mod console;
 mod decisions;
+mod erase;
 mod judge;
+mod progress;
 mod recorder;
 mod removed;
 mod replay;

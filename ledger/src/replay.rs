@@ -18,6 +18,7 @@ use leadrelay_shared::service::Ctx;
 use tokio::sync::Mutex;
 
 use crate::api::types::{Filter, LeadState, Repaired, Replayed};
+use crate::progress::Progress;
 use crate::store::{Kept, ParkedRow, Store, StoreError};
 
 /// Parked items in memory at once; each may hold a whole body.
@@ -28,11 +29,11 @@ const REFUSED_MAX: usize = 1000;
 /// Sends parked leads and deliveries, and leads from the start, on their way again.
 #[derive(Clone, Debug)]
 pub(crate) struct Replayer {
-    store: Store,
-    queue: Queue,
-    clock: Clock,
+    pub(crate) store: Store,
+    pub(crate) queue: Queue,
+    pub(crate) clock: Clock,
     loaded: Arc<Loaded>,
-    turn: Arc<Mutex<()>>,
+    pub(crate) turn: Arc<Mutex<()>>,
 }
 
 /// Why something was not sent on its way again.
@@ -42,6 +43,10 @@ pub(crate) enum Refusal {
     Unknown,
     #[error("{0}")]
     NotNow(String),
+    #[error("{0}")]
+    Missing(String),
+    #[error("{0}")]
+    Wrong(String),
     #[error("several deliveries of this lead are parked; write the id of one: {}", .0.join(", "))]
     Several(Vec<String>),
     #[error("the body is still not a lead")]
@@ -50,6 +55,21 @@ pub(crate) enum Refusal {
     Queue(#[from] QueueError),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl Refusal {
+    /// In a word, for the audit log.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Unknown | Self::Missing(_) => "refused: not known",
+            Self::NotNow(_) => "refused: not possible now",
+            Self::Wrong(_) => "refused: not understood",
+            Self::Several(_) => "refused: several are meant",
+            Self::Faulty(_) => "refused: still not a lead",
+            Self::Queue(_) => "failed: the queue did not take it",
+            Self::Store(_) => "failed: the history could not be read or written",
+        }
+    }
 }
 
 /// What is published for one item.
@@ -92,13 +112,17 @@ impl Replayer {
     }
 
     /// Sends leads, deliveries or parked items on their way again.
-    pub(crate) async fn by_ids(&self, ids: Vec<String>) -> Result<Replayed, Refusal> {
+    pub(crate) async fn by_ids(&self, ids: Vec<String>, progress: &Progress) -> Result<Replayed, Refusal> {
         let mut replayed = Replayed::default();
         for id in ids {
             let _turn = self.turn.lock().await;
             match self.by_id(&id).await {
-                Ok(count) => replayed.count += count,
+                Ok(count) => {
+                    replayed.count += count;
+                    progress.done(count);
+                }
                 Err(refusal @ (Refusal::Unknown | Refusal::NotNow(_))) => {
+                    progress.refused(1);
                     replayed.refused.insert(id, refusal.to_string());
                 }
                 Err(other) => return Err(other),
@@ -108,17 +132,20 @@ impl Replayer {
     }
 
     /// Sends every parked item that matches on its way again, a few at a time.
-    pub(crate) async fn by_filter(&self, filter: Filter) -> Result<Replayed, Refusal> {
-        let _turn = self.turn.lock().await;
+    pub(crate) async fn by_filter(&self, filter: Filter, progress: &Progress) -> Result<Replayed, Refusal> {
         // What is parked anew while this runs is not taken up a second time.
         let now = self.clock.now();
         let filter = Filter { until: Some(filter.until.map_or(now, |until| until.min(now))), ..filter };
         let (mut replayed, mut cursor) = (Replayed::default(), None);
         loop {
+            // A turn for each batch, so that others need not wait for the last: what they have sent or erased is not read here.
+            let _turn = self.turn.lock().await;
             let (rows, next) = self.store.parked_rows(filter.clone(), BATCH, cursor).await?;
             let mut steps = Vec::with_capacity(rows.len());
             for row in rows {
-                match self.again(row.waiting, row.lead_round + 1) {
+                let step = self.again(row.waiting, row.lead_round + 1);
+                progress.refused(u64::from(step.is_err()));
+                match step {
                     Ok(step) => steps.push(step),
                     Err(refusal) if replayed.refused.len() < REFUSED_MAX => {
                         replayed.refused.insert(row.item.id, refusal.to_string());
@@ -126,10 +153,12 @@ impl Replayer {
                     Err(_) => {}
                 }
             }
-            replayed.count += steps.len() as u64;
-            if !steps.is_empty() {
+            let count = steps.len() as u64;
+            if count > 0 {
                 self.publish(steps).await?;
             }
+            replayed.count += count;
+            progress.done(count);
             match next {
                 Some(next) => cursor = Some(next),
                 None => return Ok(replayed),

@@ -22,6 +22,9 @@ pub struct Control {
     /// Destinations that an operator asked to be tried at once, and when: a pause of their own making ends early.
     #[serde(default)]
     pub try_now: BTreeMap<String, Timestamp>,
+    /// Destinations that an operator asked to be checked at once, and when.
+    #[serde(default)]
+    pub check_now: BTreeMap<String, Timestamp>,
 }
 
 impl Control {

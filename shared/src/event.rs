@@ -137,12 +137,15 @@ pub enum Fact {
         /// The destination's name.
         destination: String,
     },
-    /// A destination's fields were held against the routes, with another result than before.
+    /// A destination's fields were held against the routes, with another result than before or because an operator asked.
     Checked {
         /// The destination's name.
         destination: String,
         /// What of the routes does not fit, by key; empty where all of them do.
         unfit: Vec<Note>,
+        /// Why it could not be asked for its fields, when an operator wanted to know.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<DeliveryError>,
     },
     /// An operator sent it on its way again.
     Replayed {

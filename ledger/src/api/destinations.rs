@@ -4,19 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path, Query};
-use leadrelay_shared::config::nearest;
 use leadrelay_shared::event::PauseCause;
 use leadrelay_shared::queue::TopicStats;
 
 use super::problem::Problem;
 use super::types::{DestinationStatus, Pause, SourceStatus, Stats};
 use super::{Api, Received, query, read, received};
+use crate::acts::Operator;
 use crate::store::DestinationRow;
 
 type Pairs = Query<Vec<(String, String)>>;
 
-/// The longest reason for a pause.
-const REASON_MAX: usize = 500;
 /// What stands before a destination's name in the name of its topic.
 const TOPIC: &str = "deliver.";
 
@@ -29,36 +27,49 @@ pub(super) async fn pause(
     api: Data<Api>,
     name: Path<String>,
     pairs: Pairs,
+    by: Operator,
     body: Received,
 ) -> Result<HttpResponse, Problem> {
     query::none(&pairs)?;
     let body = received(body)?;
     let Pause { reason } = if body.is_empty() { Pause::default() } else { read(&body)? };
-    if reason.chars().count() > REASON_MAX {
-        return Err(Problem::bad_request(format!("a reason has at most {REASON_MAX} characters")));
-    }
-    known(&api, &name)?;
-    api.decisions.pause(&name, reason).await?;
-    tracing::info!(destination.name = %*name, "paused by hand");
+    api.acts.pause(&by, &name, reason).await?;
     one(&api, &name).await
 }
 
-pub(super) async fn resume(api: Data<Api>, name: Path<String>, pairs: Pairs) -> Result<HttpResponse, Problem> {
+pub(super) async fn resume(
+    api: Data<Api>,
+    name: Path<String>,
+    pairs: Pairs,
+    by: Operator,
+) -> Result<HttpResponse, Problem> {
     query::none(&pairs)?;
-    // One that is no longer configured may still be paused.
-    if !api.store.paused().await?.contains_key(&*name) {
-        known(&api, &name)?;
-    }
-    api.decisions.resume(&name).await?;
-    tracing::info!(destination.name = %*name, "resumed by hand");
+    api.acts.resume(&by, &name).await?;
+    one(&api, &name).await
+}
+
+/// Has it asked for its fields at once. What it says is in its status a moment later.
+pub(super) async fn check(
+    api: Data<Api>,
+    name: Path<String>,
+    pairs: Pairs,
+    by: Operator,
+) -> Result<HttpResponse, Problem> {
+    query::none(&pairs)?;
+    api.acts.check(&by, &name).await?;
     one(&api, &name).await
 }
 
 pub(super) async fn sources(api: Data<Api>, pairs: Pairs) -> Result<HttpResponse, Problem> {
     query::none(&pairs)?;
+    Ok(HttpResponse::Ok().json(source_statuses(&api).await?))
+}
+
+/// Every source that is configured.
+pub(crate) async fn source_statuses(api: &Api) -> Result<Vec<SourceStatus>, Problem> {
     let sources = &api.ctx.config().sources;
     let mut rows = api.store.sources(sources.keys().cloned().collect()).await?;
-    let all: Vec<SourceStatus> = sources
+    Ok(sources
         .iter()
         .map(|(name, source)| {
             let row = rows.remove(name).unwrap_or_default();
@@ -70,27 +81,19 @@ pub(super) async fn sources(api: Data<Api>, pairs: Pairs) -> Result<HttpResponse
                 last_test_lead_at: row.last_test_lead_at,
             }
         })
-        .collect();
-    Ok(HttpResponse::Ok().json(all))
+        .collect())
 }
 
 pub(super) async fn stats(api: Data<Api>, pairs: Pairs) -> Result<HttpResponse, Problem> {
     query::none(&pairs)?;
-    let (leads, parked) = api.store.counts().await?;
-    let queue = api.ctx.queue.stats().await?.into_iter().map(|t| (t.topic.clone(), t.total())).collect();
-    Ok(HttpResponse::Ok().json(Stats { leads, parked, queue }))
+    Ok(HttpResponse::Ok().json(numbers(&api).await?))
 }
 
-fn known(api: &Api, name: &str) -> Result<(), Problem> {
-    let all = &api.ctx.config().destinations;
-    if all.contains_key(name) {
-        return Ok(());
-    }
-    let remedy = match nearest(name, all.keys().map(String::as_str)) {
-        Some(right) => format!("; did you mean `{right}`?"),
-        None => String::new(),
-    };
-    Err(Problem::not_found(format!("there is no destination of this name{remedy}")))
+/// Numbers for an overview.
+pub(crate) async fn numbers(api: &Api) -> Result<Stats, Problem> {
+    let (leads, parked) = api.store.counts().await?;
+    let queue = api.ctx.queue.stats().await?.into_iter().map(|t| (t.topic.clone(), t.total())).collect();
+    Ok(Stats { leads, parked, queue })
 }
 
 async fn one(api: &Api, name: &str) -> Result<HttpResponse, Problem> {
@@ -103,7 +106,7 @@ async fn one(api: &Api, name: &str) -> Result<HttpResponse, Problem> {
 }
 
 /// Every destination that is configured, and every other of which something is known or waits.
-async fn statuses(api: &Api) -> Result<Vec<DestinationStatus>, Problem> {
+pub(crate) async fn statuses(api: &Api) -> Result<Vec<DestinationStatus>, Problem> {
     let configured = &api.ctx.config().destinations;
     let mut rows = api.store.destinations().await?;
     let mut by_hand = api.store.paused().await?;
@@ -150,5 +153,6 @@ fn status(
         last_error: row.last_error,
         last_error_at: row.last_error_at,
         unfit: row.unfit,
+        checked_at: row.checked_at,
     }
 }

@@ -31,13 +31,18 @@ pub(super) async fn list(api: Data<Api>, pairs: Pairs) -> Result<HttpResponse, P
 pub(super) async fn show(api: Data<Api>, id: Path<String>, pairs: Pairs) -> Result<HttpResponse, Problem> {
     query::none(&pairs)?;
     let id = the_one(&api, &id).await?;
+    Ok(HttpResponse::Ok().json(whole(&api, id).await?))
+}
+
+/// A lead with its story.
+pub(crate) async fn whole(api: &Api, id: LeadId) -> Result<LeadDetail, Problem> {
     let Some(found) = api.store.lead(id).await? else { return Err(unknown()) };
     let parked = api.store.parked_of_lead(id).await?;
-    Ok(HttpResponse::Ok().json(detail(found, parked)))
+    Ok(detail(found, parked))
 }
 
 /// The lead that `text` means: a whole id, its beginning where no other lead begins so, or the id of one of its deliveries.
-async fn the_one(api: &Api, text: &str) -> Result<LeadId, Problem> {
+pub(crate) async fn the_one(api: &Api, text: &str) -> Result<LeadId, Problem> {
     match api.store.lead_ids(text).await?.as_slice() {
         [] => match text.parse() {
             Ok(delivery) => api.store.lead_of(delivery).await?.ok_or_else(unknown),

@@ -1,34 +1,41 @@
 //! The admin API: bearer token, problem+json, bounded bodies, and nothing kept by caches on the way.
 
-mod destinations;
-mod leads;
+pub(crate) mod destinations;
+pub(crate) mod leads;
 mod openapi;
-mod parked;
+pub(crate) mod parked;
+pub(crate) mod privacy;
 mod problem;
-mod query;
+pub(crate) mod query;
 mod token;
 pub mod types;
 
+use std::future::{Ready, ready};
 use std::net::TcpListener;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
+use actix_web::dev::{Payload, Server, ServerHandle};
 use actix_web::http::StatusCode;
 use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{App, HttpServer, Resource, Route};
+use actix_web::{App, FromRequest, HttpRequest, HttpServer, Resource, Route};
 use leadrelay_shared::config::Config;
 use leadrelay_shared::service::{Ctx, RunError, health};
 use serde::de::DeserializeOwned;
 use tokio::task::JoinError;
 
+use crate::acts::{Acts, Operator};
+use crate::console;
 use crate::decisions::Decisions;
-use crate::replay::Replayer;
 use crate::store::Store;
-use problem::Problem;
-use token::Token;
+pub(crate) use problem::Problem;
+pub(crate) use token::Token;
 
+/// The header in which a caller says who it is, for the audit log.
+pub const OPERATOR: &str = "leadrelay-operator";
+/// The longest name that is taken down, in characters.
+pub(crate) const OPERATOR_MAX: usize = 60;
 /// Threads that serve the API; what waits for the disk waits elsewhere.
 const WORKERS: usize = 2;
 const CONNECTIONS: usize = 256;
@@ -39,11 +46,10 @@ const LAST_SECONDS: u64 = 5;
 const BODY_ROOM: usize = 64 << 10;
 
 /// What every request is answered from.
-struct Api {
-    ctx: Ctx,
-    store: Store,
-    decisions: Decisions,
-    replayer: Replayer,
+pub(crate) struct Api {
+    pub(crate) ctx: Ctx,
+    pub(crate) store: Store,
+    pub(crate) acts: Acts,
 }
 
 /// What requests come to first: the token, and the API once there is a store.
@@ -61,13 +67,17 @@ impl Front {
     /// From now on requests are answered from this store.
     pub(crate) fn open(&self, ctx: &Ctx, store: &Store, decisions: &Decisions) {
         self.api.get_or_init(|| {
-            Data::new(Api {
-                ctx: ctx.clone(),
-                store: store.clone(),
-                decisions: decisions.clone(),
-                replayer: Replayer::new(ctx, store.clone()),
-            })
+            Data::new(Api { ctx: ctx.clone(), store: store.clone(), acts: Acts::new(ctx, store, decisions) })
         });
+    }
+
+    /// What requests are answered from, once there is a store.
+    pub(crate) fn api(&self) -> Option<Data<Api>> {
+        self.api.get().cloned()
+    }
+
+    pub(crate) fn token(&self) -> &Token {
+        &self.token
     }
 
     /// Lets another ledger have the store.
@@ -85,11 +95,13 @@ pub(crate) fn serve(ctx: &Ctx, front: &Arc<Front>) -> Result<(Server, ServerHand
     let listener = TcpListener::bind(address).map_err(listen)?;
     let bound = listener.local_addr().map_err(listen)?;
     let front = Data::from(front.clone());
+    let console = Data::new(console::Console::new(ctx, front.token()));
     let ctx_of_server = ctx.clone();
     let server = HttpServer::new(move || {
         App::new()
             .configure(health::configure(ctx_of_server.clone()))
             .configure(routes(ctx_of_server.config(), front.clone()))
+            .configure(console::routes(ctx_of_server.config(), front.clone(), console.clone()))
     })
     .workers(WORKERS)
     .max_connections(CONNECTIONS)
@@ -127,7 +139,13 @@ fn routes(config: &Config, front: Data<Front>) -> impl FnOnce(&mut ServiceConfig
             .wrap(from_fn(token::required))
             .wrap(DefaultHeaders::new().add(("Cache-Control", "no-store")))
             .service(at("/v1/leads", "GET", web::get().to(leads::list)))
-            .service(at("/v1/leads/{id}", "GET", web::get().to(leads::show)))
+            .service(
+                at("/v1/leads/{id}", "GET, DELETE", web::get().to(leads::show))
+                    .route(web::delete().to(privacy::erase_one)),
+            )
+            .service(at("/v1/erase", "POST", web::post().to(privacy::erase)))
+            .service(at("/v1/export", "POST", web::post().to(privacy::export)))
+            .service(at("/v1/audit", "GET", web::get().to(privacy::audit)))
             .service(at("/v1/parked", "GET", web::get().to(parked::list)))
             .service(at("/v1/parked/{id}", "GET", web::get().to(parked::show)))
             .service(at("/v1/parked/{id}/release", "POST", web::post().to(parked::release)))
@@ -136,6 +154,7 @@ fn routes(config: &Config, front: Data<Front>) -> impl FnOnce(&mut ServiceConfig
             .service(at("/v1/destinations", "GET", web::get().to(destinations::list)))
             .service(at("/v1/destinations/{name}/pause", "POST", web::post().to(destinations::pause)))
             .service(at("/v1/destinations/{name}/resume", "POST", web::post().to(destinations::resume)))
+            .service(at("/v1/destinations/{name}/check", "POST", web::post().to(destinations::check)))
             .service(at("/v1/sources", "GET", web::get().to(destinations::sources)))
             .service(at("/v1/stats", "GET", web::get().to(destinations::stats)))
             .service(at("/v1/openapi.json", "GET", web::get().to(openapi::document)))
@@ -151,8 +170,20 @@ fn at(path: &'static str, allow: &'static str, route: Route) -> Resource {
         .default_service(web::to(move || async move { Err::<(), _>(Problem::method(allow)) }))
 }
 
+/// Who asks, as they say themselves: the token is everybody's.
+impl FromRequest for Operator {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let said = request.headers().get(OPERATOR).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let name = said.chars().filter(|c| !c.is_control()).take(OPERATOR_MAX).collect();
+        ready(Ok(Self { name, via: "api" }))
+    }
+}
+
 /// A body as it arrived, or why it did not.
-type Received = Result<web::Bytes, actix_web::Error>;
+pub(crate) type Received = Result<web::Bytes, actix_web::Error>;
 
 fn received(body: Received) -> Result<web::Bytes, Problem> {
     body.map_err(|error| {

@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 
 use super::query;
 use super::types::{
-    DestinationStatus, LeadDetail, LeadSummary, Page, ParkedDetail, ParkedItem, Pause, Repair, Repaired, Replay,
-    Replayed, SourceStatus, Stats,
+    AuditEntry, DestinationStatus, Erased, Erasure, Held, LeadDetail, LeadSummary, Page, ParkedDetail, ParkedItem,
+    Pause, Repair, Repaired, Replay, Replayed, SourceStatus, Stats, Whom,
 };
 
 pub(super) async fn document() -> HttpResponse {
@@ -45,11 +45,17 @@ fn paths(s: &mut SchemaGenerator) -> Map<String, Value> {
 
 fn reading(s: &mut SchemaGenerator) -> Vec<(&'static str, Value)> {
     let no = || json!([]);
+    let mut lead = get::<LeadDetail>(s, "A lead with its story, by its id or the beginning of it", &path("id"));
+    lead["delete"] = operation::<Erasure>(s, "Erase a lead, by its whole id", &path("id"));
     vec![
         ("leads", get::<Page<LeadSummary>>(s, "Leads, the newest first", &list(&query::LEADS))),
-        ("leads/{id}", get::<LeadDetail>(s, "A lead with its story, by its id or the beginning of it", &path("id"))),
+        ("leads/{id}", lead),
         ("parked", get::<Page<ParkedItem>>(s, "What waits for a person, the latest first", &list(&query::PARKED))),
         ("parked/{id}", get::<ParkedDetail>(s, "A parked item with what waits", &path("id"))),
+        (
+            "audit",
+            get::<Page<AuditEntry>>(s, "What operators have done, the latest first", &list(&["limit", "cursor"])),
+        ),
         ("destinations", get::<Vec<DestinationStatus>>(s, "How the destinations are", &no())),
         ("sources", get::<Vec<SourceStatus>>(s, "How the sources are", &no())),
         ("stats", get::<Stats>(s, "Numbers for an overview", &no())),
@@ -61,12 +67,16 @@ fn acting(s: &mut SchemaGenerator) -> Vec<(&'static str, Value)> {
     let repair = "Send a parked lead on its way again with a new body, judged as at the door; 422 with the faults";
     let replay = "Send on their way again: a parked item as it is, of anything else the lead, by today's rules; \
                   or all parked items that match";
+    let check = "Ask a destination for its fields at once; what it says is in its status a moment later";
     let pause = "Pause a destination; what is for it waits";
     vec![
         ("parked/{id}/release", post::<(), Replayed>(s, release, &path("id"))),
         ("parked/{id}/repair", post::<Repair, Repaired>(s, repair, &path("id"))),
         ("replay", post::<Replay, Replayed>(s, replay, &json!([]))),
         ("destinations/{name}/pause", post::<Pause, DestinationStatus>(s, pause, &path("name"))),
+        ("destinations/{name}/check", post::<(), DestinationStatus>(s, check, &path("name"))),
+        ("erase", post::<Whom, Erased>(s, "Erase every lead of a person", &json!([]))),
+        ("export", post::<Whom, Held>(s, "Everything that is held about a person", &json!([]))),
         ("destinations/{name}/resume", post::<(), DestinationStatus>(s, "End a pause by hand", &path("name"))),
     ]
 }

@@ -10,6 +10,8 @@ use super::problem::Problem;
 use super::query::{self, listing};
 use super::types::{ParkedDetail, Repair, Replay, Replayed};
 use super::{Api, Received, read, received};
+use crate::acts::Operator;
+use crate::progress::Progress;
 use crate::replay::Refusal;
 use crate::store::ParkedRow;
 
@@ -26,19 +28,29 @@ pub(super) async fn list(api: Data<Api>, pairs: Pairs) -> Result<HttpResponse, P
 
 pub(super) async fn show(api: Data<Api>, id: Path<String>, pairs: Pairs) -> Result<HttpResponse, Problem> {
     query::none(&pairs)?;
-    let row = api.replayer.parked(&id).await.map_err(|refusal| match refusal {
+    Ok(HttpResponse::Ok().json(whole(&api, &id).await?))
+}
+
+/// A parked item with what waits.
+pub(crate) async fn whole(api: &Api, id: &str) -> Result<ParkedDetail, Problem> {
+    let row = api.acts.replayer.parked(id).await.map_err(|refusal| match refusal {
         Refusal::Unknown => {
             Problem::not_found("nothing of this id is parked; write the id in full, as the list shows it")
         }
         Refusal::NotNow(why) => Problem::not_found(why),
         other => other.into(),
     })?;
-    Ok(HttpResponse::Ok().json(detail(row)))
+    Ok(detail(row))
 }
 
-pub(super) async fn release(api: Data<Api>, id: Path<String>, pairs: Pairs) -> Result<HttpResponse, Problem> {
+pub(super) async fn release(
+    api: Data<Api>,
+    id: Path<String>,
+    pairs: Pairs,
+    by: Operator,
+) -> Result<HttpResponse, Problem> {
     query::none(&pairs)?;
-    api.replayer.release(&id).await?;
+    api.acts.release(&by, &id).await?;
     Ok(HttpResponse::Ok().json(Replayed { count: 1, ..Replayed::default() }))
 }
 
@@ -46,15 +58,21 @@ pub(super) async fn repair(
     api: Data<Api>,
     id: Path<String>,
     pairs: Pairs,
+    by: Operator,
     body: Received,
 ) -> Result<HttpResponse, Problem> {
     query::none(&pairs)?;
     let Repair { body, dry_run } = read(&received(body)?)?;
-    let repaired = api.replayer.repair(&id, body.into_bytes(), dry_run).await?;
+    let repaired = api.acts.repair(&by, &id, body.into_bytes(), dry_run).await?;
     Ok(HttpResponse::Ok().json(repaired))
 }
 
-pub(super) async fn replay(api: Data<Api>, pairs: Pairs, body: Received) -> Result<HttpResponse, Problem> {
+pub(super) async fn replay(
+    api: Data<Api>,
+    pairs: Pairs,
+    by: Operator,
+    body: Received,
+) -> Result<HttpResponse, Problem> {
     query::none(&pairs)?;
     let asked: Replay = read(&received(body)?)?;
     if matches!(&asked, Replay::Ids(ids) if ids.len() > IDS_MAX) {
@@ -62,11 +80,12 @@ pub(super) async fn replay(api: Data<Api>, pairs: Pairs, body: Received) -> Resu
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
     }
     // A task of its own: when the caller goes away, what was begun is still finished and recorded.
-    let replayer = api.replayer.clone();
+    let acts = api.acts.clone();
     let replayed = tokio::spawn(async move {
+        let progress = Progress::default();
         match asked {
-            Replay::Ids(ids) => replayer.by_ids(ids).await,
-            Replay::Filter(filter) => replayer.by_filter(filter).await,
+            Replay::Ids(ids) => acts.replay_ids(&by, ids, &progress).await,
+            Replay::Filter(filter) => acts.replay_filter(&by, filter, &progress).await,
         }
     });
     let replayed: Result<Replayed, Refusal> =

@@ -29,6 +29,14 @@ impl Problem {
         Self { status, detail: detail.into(), faults: Vec::new(), allow: None }
     }
 
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     pub(crate) fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
@@ -109,7 +117,8 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let detail = refusal.to_string();
         match refusal {
-            Refusal::Unknown => Self::not_found(detail),
+            Refusal::Unknown | Refusal::Missing(_) => Self::not_found(detail),
+            Refusal::Wrong(_) => Self::bad_request(detail),
             Refusal::NotNow(_) | Refusal::Several(_) => Self::new(StatusCode::CONFLICT, detail),
             Refusal::Faulty(faults) => Self { faults, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail) },
             Refusal::Queue(error) => error.into(),

@@ -12,17 +12,17 @@ const Q_MAX: usize = 200;
 
 /// What a list is asked for.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Listing {
-    pub(super) filter: Filter,
-    pub(super) limit: usize,
-    pub(super) cursor: Option<Cursor>,
+pub(crate) struct Listing {
+    pub(crate) filter: Filter,
+    pub(crate) limit: usize,
+    pub(crate) cursor: Option<Cursor>,
 }
 
-pub(super) const LEADS: [&str; 8] = ["state", "source", "destination", "q", "since", "until", "limit", "cursor"];
-pub(super) const PARKED: [&str; 9] =
+pub(crate) const LEADS: [&str; 8] = ["state", "source", "destination", "q", "since", "until", "limit", "cursor"];
+pub(crate) const PARKED: [&str; 9] =
     ["state", "source", "destination", "reason", "q", "since", "until", "limit", "cursor"];
 
-const STATES: [LeadState; 9] = [
+pub(crate) const STATES: [LeadState; 9] = [
     LeadState::Duplicate,
     LeadState::Delivered,
     LeadState::Accepted,
@@ -35,7 +35,7 @@ const STATES: [LeadState; 9] = [
 ];
 
 /// Reads the parameters of a list. A parameter without a value counts as absent.
-pub(super) fn listing(pairs: Vec<(String, String)>, known: &[&str]) -> Result<Listing, Problem> {
+pub(crate) fn listing(pairs: Vec<(String, String)>, known: &[&str]) -> Result<Listing, Problem> {
     let mut listing = Listing { filter: Filter::default(), limit: PAGE_DEFAULT, cursor: None };
     let mut seen: Vec<String> = Vec::new();
     for (name, value) in pairs {

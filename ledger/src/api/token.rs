@@ -24,7 +24,7 @@ const BYTES: usize = 32;
 
 /// The token that the API asks for.
 #[derive(Clone)]
-pub(super) struct Token(String);
+pub(crate) struct Token(String);
 
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -47,6 +47,16 @@ impl Token {
             .and_then(|()| make(&path))
             .map_err(|e| format!("the admin token cannot be written to {}: {e}", path.display()))?;
         Ok(Self(Secret::from_file(&path)?.expose().trim().to_owned()))
+    }
+
+    /// Whether `given` is the token.
+    pub(crate) fn is(&self, given: &str) -> bool {
+        bool::from(given.trim().as_bytes().ct_eq(self.0.as_bytes()))
+    }
+
+    /// The token itself, to make a key of.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
     }
 
     fn opens(&self, request: &ServiceRequest) -> bool {

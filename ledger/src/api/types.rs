@@ -327,6 +327,9 @@ pub struct DestinationStatus {
     pub last_error_at: Option<Timestamp>,
     /// What of the routes does not fit the fields that it told last, by key.
     pub unfit: Vec<Note>,
+    /// When it told its fields, with another result than before or because somebody asked.
+    #[schemars(with = "Option<String>")]
+    pub checked_at: Option<Timestamp>,
 }
 
 /// Why an operator pauses a destination.
@@ -359,6 +362,91 @@ pub struct Stats {
     pub parked: BTreeMap<String, u64>,
     /// Messages waiting by topic.
     pub queue: BTreeMap<String, u64>,
+}
+
+/// What an erasure took away, and what it cannot reach.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Erasure {
+    /// The lead.
+    pub lead: LeadId,
+    /// When.
+    #[schemars(with = "String")]
+    pub at: Timestamp,
+    /// It had been erased before; what remains is said again.
+    pub before: bool,
+    /// Whether a body was still kept.
+    pub body: bool,
+    /// How many parked copies there were.
+    pub parked: u64,
+    /// Destinations that it was on its way to: workers are told, and what they find in a queue ends there.
+    pub stopped: Vec<String>,
+    /// Records that were made. They are the destinations' own, and for their operators to delete.
+    pub remaining: Vec<Remaining>,
+}
+
+/// A record of an erased lead in a CRM.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Remaining {
+    /// The destination's name.
+    pub destination: String,
+    /// The record's id there.
+    pub record: Option<String>,
+    /// Where a person can open it.
+    pub link: Option<String>,
+}
+
+/// Whom it is about: at least one of the two.
+#[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Whom {
+    /// An e-mail address; letter case does not count.
+    pub email: Option<String>,
+    /// A telephone number; only its digits count.
+    pub phone: Option<String>,
+}
+
+/// Prints what is known and not what it says.
+impl fmt::Debug for Whom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Whom").field("email", &self.email.is_some()).field("phone", &self.phone.is_some()).finish()
+    }
+}
+
+/// Everything that is held about a person.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Held {
+    /// When this was written.
+    #[schemars(with = "String")]
+    pub at: Timestamp,
+    /// Each lead with its story, the latest first.
+    pub leads: Vec<LeadDetail>,
+    /// There is more: these are the latest, and as many as are told at once.
+    pub more: bool,
+}
+
+/// What was erased of a person.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Erased {
+    /// One for each lead.
+    pub leads: Vec<Erasure>,
+}
+
+/// One act of an operator.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct AuditEntry {
+    /// When it was begun.
+    #[schemars(with = "String")]
+    pub at: Timestamp,
+    /// Who, as they said themselves.
+    pub operator: String,
+    /// `console` or `api`.
+    pub via: String,
+    /// What: `pause`, `resume`, `check`, `release`, `repair`, `replay`, `erase`, `export`, `sign in`, ..
+    pub act: String,
+    /// To what: a destination's name, an id, a filter in words.
+    pub object: String,
+    /// How it ended; absent while it is not known.
+    pub outcome: Option<String>,
 }
 
 #[cfg(test)]

@@ -25,6 +25,8 @@ pub struct DestinationRow {
     pub failing: Option<(PauseCause, Option<Timestamp>)>,
     /// What of the routes does not fit its fields.
     pub unfit: Vec<Note>,
+    /// When it told its fields last, with another result than before or because an operator asked.
+    pub checked_at: Option<Timestamp>,
 }
 
 /// What is known of a source.
@@ -60,7 +62,8 @@ pub(super) fn note(db: &Connection, event: &Event) -> Result<(), StoreError> {
             pausing(db, destination, event.at, Some(&json(&Pausing { cause: cause.clone(), until: *until })))
         }
         Fact::Resumed { destination } => pausing(db, destination, event.at, None),
-        Fact::Checked { destination, unfit } => checked(db, destination, event.at, &json(unfit)),
+        Fact::Checked { destination, error: Some(error), .. } => failure(db, destination, event.at, error),
+        Fact::Checked { destination, unfit, error: None } => checked(db, destination, event.at, &json(unfit)),
         _ => Ok(()),
     }
 }
@@ -215,7 +218,7 @@ fn destinations(db: &Connection) -> Result<BTreeMap<String, DestinationRow>, Sto
     let mut statement = db.prepare_cached(
         // A success after the pause ends it, whether or not the process that had paused it lived to say so.
         "SELECT name, delivered, last_success_at, last_error_at, last_error,
-           CASE WHEN last_success_at > pause_at THEN NULL ELSE pause END, unfit FROM destination",
+           CASE WHEN last_success_at > pause_at THEN NULL ELSE pause END, unfit, unfit_at FROM destination",
     )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -230,6 +233,7 @@ fn destinations(db: &Connection) -> Result<BTreeMap<String, DestinationRow>, Sto
             last_error: error.map(|text| read_json(&text, "error")).transpose()?,
             failing: pausing.map(|p| (p.cause, p.until)),
             unfit: unfit.map(|text| read_json(&text, "unfit")).transpose()?.unwrap_or_default(),
+            checked_at: row.get::<_, Option<i64>>(7)?.map(time).transpose()?,
         };
         all.insert(row.get(0)?, known);
     }

@@ -103,7 +103,7 @@ impl Conditions {
 }
 
 /// A text in which the signs of `LIKE` stand for themselves.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if matches!(c, '%' | '_' | '\\') {

@@ -4,12 +4,16 @@
 //! through the methods of [`Store`], so that another database can stand behind the same functions.
 
 mod accept;
+mod audit;
 mod destinations;
+mod erased;
 mod filter;
 mod fold;
 mod leads;
 mod open;
+mod overview;
 mod parked;
+mod person;
 mod record;
 mod retention;
 mod rows;
@@ -21,12 +25,15 @@ use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::Semaphore;
 
+pub use audit::Act;
 pub use destinations::{DestinationRow, SourceRow};
 pub use filter::{Cursor, PAGE_MAX};
 pub(crate) use fold::Story;
 pub use leads::{FoundLead, Kept};
 pub use open::OpenError;
+pub use overview::{Day, Overview, ParkedGroup};
 pub use parked::ParkedRow;
+pub use person::Person;
 pub use retention::Step;
 pub(crate) use rows::{Acceptance, Told, What, state, state_word};
 

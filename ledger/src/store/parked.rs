@@ -165,12 +165,7 @@ fn one(db: &Connection, condition: &str, value: Value) -> Result<Vec<ParkedRow>,
 
 /// One more than the page, to know whether there is a next one.
 pub(super) fn select(columns: &str, filter: &Filter, limit: usize, cursor: Option<Cursor>) -> (String, Vec<Value>) {
-    let mut conditions = Conditions::default();
-    conditions.lead(filter, &["p.key", "l.id"]);
-    conditions.text("p.destination = ?", filter.destination.as_deref());
-    conditions.text("p.kind = ?", filter.reason.as_deref());
-    conditions.time("p.at >= ?", filter.since);
-    conditions.time("p.at <= ?", filter.until);
+    let mut conditions = conditions(filter);
     conditions.before("p.at", "p.rowid", cursor);
     let (condition, mut values) = conditions.into_sql();
     values.push(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)));
@@ -179,6 +174,22 @@ pub(super) fn select(columns: &str, filter: &Filter, limit: usize, cursor: Optio
         "{columns} FROM parked p CROSS JOIN lead l ON l.no = p.lead WHERE {condition} ORDER BY p.at DESC, p.rowid DESC LIMIT ?"
     );
     (sql, values)
+}
+
+/// What a filter says of `p`, what waits, and of `l`, its lead.
+fn conditions(filter: &Filter) -> Conditions {
+    let mut conditions = Conditions::default();
+    conditions.lead(filter, &["p.key", "l.id"]);
+    conditions.text("p.destination = ?", filter.destination.as_deref());
+    conditions.text("p.kind = ?", filter.reason.as_deref());
+    conditions.time("p.at >= ?", filter.since);
+    conditions.time("p.at <= ?", filter.until);
+    conditions
+}
+
+/// The same as SQL.
+pub(super) fn condition(filter: &Filter) -> (String, Vec<Value>) {
+    conditions(filter).into_sql()
 }
 
 fn item(row: &Row<'_>) -> Result<ParkedItem, StoreError> {

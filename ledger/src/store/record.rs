@@ -15,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fold::{Story, Waits, fold};
 use super::rows::{self, Told, What, delivery_key, lead_key, state_word};
-use super::{Store, StoreError, accept, destinations, micros, parked};
+use super::{Store, StoreError, accept, destinations, erased, micros, parked};
 use crate::api::types::LeadState;
 
 /// Of the failed attempts of one delivery, and of the resends of one lead, so many are kept.
@@ -40,6 +40,9 @@ fn record(db: &Connection, events: &[Event], parked: &[Parked]) -> Result<(), St
     let mut touched = BTreeMap::new();
     for event in events {
         destinations::note(db, event)?;
+        if let Fact::Erased { lead } = &event.fact {
+            erased::note(db, *lead, event.at)?;
+        }
         if let Some(lead) = event.lead() {
             let no = lead_row(db, &mut touched, lead, event.at)?;
             take(db, no, event)?;

@@ -66,6 +66,8 @@ impl Store {
                     db.prepare_cached(sql)?.execute([no])?;
                 }
             }
+            db.prepare_cached("DELETE FROM audit WHERE at < ?")?.execute([micros(before)])?;
+            db.prepare_cached("DELETE FROM erased WHERE at < ?")?.execute([micros(before)])?;
             Ok(Step::of(leads.len()))
         })
         .await

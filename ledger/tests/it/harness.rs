@@ -47,6 +47,8 @@ pub(crate) struct Ledger {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) head: String,
+    /// The head in the case in which it came.
+    pub(crate) whole: String,
     pub(crate) body: String,
 }
 
@@ -216,20 +218,36 @@ impl Ledger {
 
     /// One request, as it goes over the wire.
     pub(crate) async fn request(&self, method: &str, path: &str, headers: &str, body: &str) -> Answer {
-        let mut stream = TcpStream::connect(self.address).await.expect("connected");
-        let length = body.len();
-        let text = format!(
-            "{method} {path} HTTP/1.1\r\nHost: ledger\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
-        );
-        // A server that refuses a large body may close before it has read all of it.
-        let _ = stream.write_all(text.as_bytes()).await;
-        let mut bytes = Vec::new();
-        let _ = tokio::time::timeout(HANG, stream.read_to_end(&mut bytes)).await.expect("an answer");
-        let text = String::from_utf8(bytes).expect("text");
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
-        let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).expect("a status");
-        Answer { status, head: head.to_lowercase(), body: body.to_owned() }
+        http(self.address, method, path, &format!("Host: ledger\r\n{headers}"), body).await
     }
+}
+
+/// One request to whatever listens there.
+pub(crate) async fn http(address: SocketAddr, method: &str, path: &str, headers: &str, body: &str) -> Answer {
+    let mut stream = TcpStream::connect(address).await.expect("connected");
+    let length = body.len();
+    let text =
+        format!("{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}");
+    // A server that refuses a large body may close before it has read all of it.
+    let _ = stream.write_all(text.as_bytes()).await;
+    let mut bytes = Vec::new();
+    let whole = async {
+        // Some servers leave a connection open that they were asked to close.
+        while !is_whole(&bytes) && stream.read_buf(&mut bytes).await.unwrap_or(0) > 0 {}
+    };
+    tokio::time::timeout(HANG, whole).await.expect("an answer");
+    let text = String::from_utf8(bytes).expect("text");
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
+    let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).expect("a status");
+    Answer { status, head: head.to_lowercase(), whole: head.to_owned(), body: body.to_owned() }
+}
+
+/// Whether an answer has as many bytes as it says.
+fn is_whole(bytes: &[u8]) -> bool {
+    let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { return false };
+    let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")).and_then(|n| n.trim().parse().ok());
+    length.is_some_and(|length: usize| bytes.len() >= end + 4 + length)
 }
 
 /// The mode bits of a file.

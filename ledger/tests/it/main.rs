@@ -1,6 +1,8 @@
 //! The ledger from outside: its store, its recording, its API over HTTP.
 
 mod api;
+mod browser;
+mod console;
 mod failpoints;
 mod fixtures;
 mod harness;

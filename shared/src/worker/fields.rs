@@ -4,10 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use tokio::sync::watch;
+
 use super::desk::Desk;
 use super::outputs;
 use crate::config::{Mistake, unfit};
 use crate::connector::Connector;
+use crate::control::Control;
+use crate::error::DeliveryError;
 use crate::event::Fact;
 use crate::fields::{Fields, Note};
 use crate::telemetry::{label, metrics};
@@ -15,26 +20,40 @@ use crate::telemetry::{label, metrics};
 /// After a check that failed, or that a pause forbids, so long is waited, where checks are not more frequent anyhow.
 const AGAIN: Duration = Duration::from_mins(1);
 
-/// Learns the fields, as long as it is let. A destination whose kind has no fields to tell is left in peace.
+/// Learns the fields, as long as it is let. A destination whose kind has no fields to tell is asked when an operator wants it.
 pub(super) async fn learn<C: Connector>(desk: Arc<Desk<C>>) {
-    if C::documented_fields() == Fields::any() {
-        return;
-    }
+    let by_itself = C::documented_fields() != Fields::any();
+    let mut control = desk.ctx.queue.control();
+    let mut asked_at = asked(&mut control, &desk.name);
     let mut told = None;
+    let mut answered = by_itself && desk.may_call() && check(&desk, &mut told, false).await;
     loop {
-        let wait = match check(&desk, &mut told).await {
-            true => desk.check_every,
-            false => AGAIN.min(desk.check_every),
+        let wait = if answered { desk.check_every } else { AGAIN.min(desk.check_every) };
+        let by_hand = tokio::select! {
+            () = desk.ctx.clock.sleep(wait), if by_itself => false,
+            Ok(()) = control.changed() => {
+                let at = asked(&mut control, &desk.name);
+                if at.is_none() || at == asked_at {
+                    continue;
+                }
+                asked_at = at;
+                true
+            }
+            else => return,
         };
-        desk.ctx.clock.sleep(wait).await;
+        // An operator who asks is answered, also by a destination that is paused.
+        let may = if by_hand { !desk.ctx.stop.is_draining() } else { desk.may_call() };
+        answered = may && check(&desk, &mut told, by_hand).await;
     }
 }
 
-/// Asks once; whether there was an answer. `told` is what was told last of the routes.
-async fn check<C: Connector>(desk: &Desk<C>, told: &mut Option<Vec<Note>>) -> bool {
-    if !desk.may_call() {
-        return false;
-    }
+/// When an operator last asked for a check.
+fn asked(control: &mut watch::Receiver<Option<Arc<Control>>>, name: &str) -> Option<Timestamp> {
+    control.borrow_and_update().as_ref().and_then(|control| control.check_now.get(name).copied())
+}
+
+/// Asks once; whether there was an answer. `told` is what was told last of the routes; whoever asks `by_hand` is told anyway.
+async fn check<C: Connector>(desk: &Desk<C>, told: &mut Option<Vec<Note>>, by_hand: bool) -> bool {
     let destination = || [label("destination", &*desk.name)];
     let checked = desk.connector.check().await;
     metrics().unchecked.record(u64::from(checked.is_err()), &destination());
@@ -42,6 +61,9 @@ async fn check<C: Connector>(desk: &Desk<C>, told: &mut Option<Vec<Note>>) -> bo
         Ok(fields) => fields,
         Err(error) => {
             tracing::warn!(destination.name = %desk.name, kind = error.kind.as_str(), %error, "destination does not pass its check");
+            if by_hand {
+                tell(desk, told.as_deref().unwrap_or_default(), Some(error)).await;
+            }
             return false;
         }
     };
@@ -51,7 +73,7 @@ async fn check<C: Connector>(desk: &Desk<C>, told: &mut Option<Vec<Note>>) -> bo
         desk.fields.send_replace(Arc::new(fields));
     }
     let notes: Vec<Note> = mistakes.iter().map(note).collect();
-    if told.as_ref() != Some(&notes) && tell(desk, &notes).await {
+    if (by_hand || told.as_ref() != Some(&notes)) && tell(desk, &notes, None).await {
         *told = Some(notes);
     }
     true
@@ -63,14 +85,14 @@ fn note(mistake: &Mistake) -> Note {
 }
 
 /// Says what has changed, in the log and to the ledger; whether the ledger will hear of it.
-async fn tell<C: Connector>(desk: &Desk<C>, notes: &[Note]) -> bool {
+async fn tell<C: Connector>(desk: &Desk<C>, notes: &[Note], error: Option<DeliveryError>) -> bool {
     for Note { about, text } in notes {
         tracing::error!(destination.name = %desk.name, key = about, "a route does not fit the destination's fields: {text}");
     }
-    if notes.is_empty() {
+    if notes.is_empty() && error.is_none() {
         tracing::info!(destination.name = %desk.name, "the routes fit the destination's fields");
     }
-    let fact = Fact::Checked { destination: desk.name.clone(), unfit: notes.to_vec() };
+    let fact = Fact::Checked { destination: desk.name.clone(), unfit: notes.to_vec(), error };
     let published = desk.ctx.queue.publish(vec![outputs::event(desk.ctx.clock.now(), fact)]).await;
     if let Err(error) = &published {
         tracing::warn!(destination.name = %desk.name, %error, "how the routes fit the destination could not be told");
