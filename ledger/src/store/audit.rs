@@ -1,8 +1,8 @@
 //! The audit log: who did what, when, and how it ended.
 
 use jiff::Timestamp;
-use rusqlite::params;
 
+use super::db::values;
 use super::{Store, StoreError, micros, time};
 use crate::api::types::{AuditEntry, Page};
 
@@ -25,9 +25,11 @@ impl Store {
     /// When the database cannot be written.
     pub async fn audit(&self, act: Act) -> Result<i64, StoreError> {
         self.write(move |db| {
-            db.prepare_cached("INSERT INTO audit (at, operator, via, act, object, outcome) VALUES (?, ?, ?, ?, ?, ?)")?
-                .execute(params![micros(act.at), act.operator, act.via, act.act, act.object, act.outcome])?;
-            Ok(db.last_insert_rowid())
+            let sql =
+                "INSERT INTO audit (at, operator, via, act, object, outcome) VALUES (?, ?, ?, ?, ?, ?) RETURNING no";
+            let Act { at, operator, via, act, object, outcome } = &act;
+            let values = values![micros(*at), operator, via, act, object, outcome.as_ref()];
+            db.query_opt(sql, values)?.ok_or(StoreError::Row { what: "number of an act" })?.get(0)
         })
         .await
     }
@@ -39,7 +41,7 @@ impl Store {
     pub async fn audited(&self, no: i64, outcome: &str) -> Result<(), StoreError> {
         let outcome = outcome.to_owned();
         self.write(move |db| {
-            db.prepare_cached("UPDATE audit SET outcome = ? WHERE no = ?")?.execute(params![outcome, no])?;
+            db.execute("UPDATE audit SET outcome = ? WHERE no = ?", values![&outcome, no])?;
             Ok(())
         })
         .await
@@ -51,17 +53,15 @@ impl Store {
     /// When the database cannot be read.
     pub async fn acts(&self, limit: usize, before: Option<i64>) -> Result<Page<AuditEntry>, StoreError> {
         self.read(move |db| {
-            let mut statement = db.prepare_cached(
-                "SELECT no, at, operator, via, act, object, outcome FROM audit WHERE no < ? ORDER BY no DESC LIMIT ?",
-            )?;
+            let sql =
+                "SELECT no, at, operator, via, act, object, outcome FROM audit WHERE no < ? ORDER BY no DESC LIMIT ?";
             let most = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
-            let mut rows = statement.query(params![before.unwrap_or(i64::MAX), most])?;
             let (mut items, mut last) = (Vec::new(), None);
-            while let Some(row) = rows.next()? {
+            for row in db.query(sql, values![before.unwrap_or(i64::MAX), most])? {
                 if items.len() == limit {
                     return Ok(Page { items, next: last });
                 }
-                last = Some(row.get::<_, i64>(0)?.to_string());
+                last = Some(row.get::<i64>(0)?.to_string());
                 items.push(AuditEntry {
                     at: time(row.get(1)?)?,
                     operator: row.get(2)?,

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use leadrelay_shared::error::DeliveryError;
 use leadrelay_shared::event::{Event, Fact, PauseCause};
 use leadrelay_shared::fields::Note;
-use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
+use super::db::{Db, values};
 use super::fold::error_of;
 use super::{Store, StoreError, json, micros, read_json, time};
 
@@ -44,8 +44,21 @@ struct Pausing {
     until: Option<Timestamp>,
 }
 
+/// The destination of which an event says something.
+pub(super) fn concerns(event: &Event) -> Option<&str> {
+    match &event.fact {
+        Fact::Delivered { about, .. } | Fact::Deferred { about, .. } | Fact::Parked { about: Some(about), .. } => {
+            Some(&about.destination)
+        }
+        Fact::Paused { destination, .. } | Fact::Resumed { destination } | Fact::Checked { destination, .. } => {
+            Some(destination)
+        }
+        _ => None,
+    }
+}
+
 /// Takes in what an event says of a destination: of two sayings, the later.
-pub(super) fn note(db: &Connection, event: &Event) -> Result<(), StoreError> {
+pub(super) fn note(db: &dyn Db, event: &Event) -> Result<(), StoreError> {
     match &event.fact {
         Fact::Delivered { about, .. } => success(db, &about.destination, event.at),
         Fact::Deferred { about, error, .. } => failure(db, &about.destination, event.at, error),
@@ -68,51 +81,54 @@ pub(super) fn note(db: &Connection, event: &Event) -> Result<(), StoreError> {
     }
 }
 
-fn success(db: &Connection, name: &str, at: Timestamp) -> Result<(), StoreError> {
-    db.prepare_cached(
+fn success(db: &dyn Db, name: &str, at: Timestamp) -> Result<(), StoreError> {
+    db.execute(
         "INSERT INTO destination (name, last_success_at) VALUES (?1, ?2)
-         ON CONFLICT (name) DO UPDATE SET last_success_at = max(?2, coalesce(last_success_at, ?2))",
-    )?
-    .execute(params![name, micros(at)])?;
+         ON CONFLICT (name) DO UPDATE SET last_success_at =
+           CASE WHEN destination.last_success_at > ?2 THEN destination.last_success_at ELSE ?2 END",
+        values![name, micros(at)],
+    )?;
     Ok(())
 }
 
-fn failure(db: &Connection, name: &str, at: Timestamp, error: &DeliveryError) -> Result<(), StoreError> {
-    db.prepare_cached(
+fn failure(db: &dyn Db, name: &str, at: Timestamp, error: &DeliveryError) -> Result<(), StoreError> {
+    db.execute(
         "INSERT INTO destination (name, last_error_at, last_error) VALUES (?1, ?2, ?3)
          ON CONFLICT (name) DO UPDATE SET last_error_at = ?2, last_error = ?3
-         WHERE last_error_at IS NULL OR (?2, ?3) > (last_error_at, last_error)",
-    )?
-    .execute(params![name, micros(at), json(error)])?;
+         WHERE destination.last_error_at IS NULL OR (?2, ?3) > (destination.last_error_at, destination.last_error)",
+        values![name, micros(at), json(error)],
+    )?;
     Ok(())
 }
 
-fn pausing(db: &Connection, name: &str, at: Timestamp, pause: Option<&str>) -> Result<(), StoreError> {
-    db.prepare_cached(
+fn pausing(db: &dyn Db, name: &str, at: Timestamp, pause: Option<&str>) -> Result<(), StoreError> {
+    db.execute(
         "INSERT INTO destination (name, pause_at, pause) VALUES (?1, ?2, ?3)
          ON CONFLICT (name) DO UPDATE SET pause_at = ?2, pause = ?3
-         WHERE pause_at IS NULL OR (?2, coalesce(?3, '')) > (pause_at, coalesce(pause, ''))",
-    )?
-    .execute(params![name, micros(at), pause])?;
+         WHERE destination.pause_at IS NULL
+           OR (?2, coalesce(?3, '')) > (destination.pause_at, coalesce(destination.pause, ''))",
+        values![name, micros(at), pause],
+    )?;
     Ok(())
 }
 
-fn checked(db: &Connection, name: &str, at: Timestamp, unfit: &str) -> Result<(), StoreError> {
-    db.prepare_cached(
+fn checked(db: &dyn Db, name: &str, at: Timestamp, unfit: &str) -> Result<(), StoreError> {
+    db.execute(
         "INSERT INTO destination (name, unfit_at, unfit) VALUES (?1, ?2, ?3)
          ON CONFLICT (name) DO UPDATE SET unfit_at = ?2, unfit = ?3
-         WHERE unfit_at IS NULL OR (?2, ?3) > (unfit_at, unfit)",
-    )?
-    .execute(params![name, micros(at), unfit])?;
+         WHERE destination.unfit_at IS NULL OR (?2, ?3) > (destination.unfit_at, destination.unfit)",
+        values![name, micros(at), unfit],
+    )?;
     Ok(())
 }
 
-/// One more delivery has arrived there.
-pub(super) fn count_delivered(db: &Connection, name: &str) -> Result<(), StoreError> {
-    db.prepare_cached(
-        "INSERT INTO destination (name, delivered) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET delivered = delivered + 1",
-    )?
-    .execute([name])?;
+/// So many more deliveries have arrived there.
+pub(super) fn count_delivered(db: &dyn Db, name: &str, more: u32) -> Result<(), StoreError> {
+    db.execute(
+        "INSERT INTO destination (name, delivered) VALUES (?1, ?2)
+         ON CONFLICT (name) DO UPDATE SET delivered = destination.delivered + excluded.delivered",
+        values![name, more],
+    )?;
     Ok(())
 }
 
@@ -124,8 +140,9 @@ impl Store {
     pub async fn pause(&self, destination: String, reason: String, at: Timestamp) -> Result<(), StoreError> {
         self.write(move |db| {
             db.execute(
-                "INSERT OR REPLACE INTO decision (destination, reason, at) VALUES (?, ?, ?)",
-                params![destination, reason, micros(at)],
+                "INSERT INTO decision (destination, reason, at) VALUES (?, ?, ?)
+                 ON CONFLICT (destination) DO UPDATE SET reason = excluded.reason, at = excluded.at",
+                values![&destination, &reason, micros(at)],
             )?;
             Ok(())
         })
@@ -138,7 +155,7 @@ impl Store {
     /// When the database cannot be written.
     pub async fn resume(&self, destination: String) -> Result<(), StoreError> {
         self.write(move |db| {
-            db.execute("DELETE FROM decision WHERE destination = ?", [destination])?;
+            db.execute("DELETE FROM decision WHERE destination = ?", values![&destination])?;
             Ok(())
         })
         .await
@@ -150,9 +167,8 @@ impl Store {
     /// When the database cannot be read.
     pub async fn paused(&self) -> Result<BTreeMap<String, String>, StoreError> {
         self.read(|db| {
-            let mut statement = db.prepare_cached("SELECT destination, reason FROM decision")?;
-            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            let rows = db.query("SELECT destination, reason FROM decision", &[])?;
+            rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
         })
         .await
     }
@@ -172,15 +188,15 @@ impl Store {
     pub async fn destinations_of_deliveries(&self) -> Result<Vec<String>, StoreError> {
         self.read(|db| {
             // From each name straight to the next one: there are few names and many deliveries.
-            let mut statement = db.prepare_cached(
+            let rows = db.query(
                 "WITH RECURSIVE next (name) AS (
                    SELECT min(destination) FROM delivery
                    UNION ALL
                    SELECT (SELECT min(destination) FROM delivery WHERE destination > name) FROM next WHERE name IS NOT NULL)
                  SELECT name FROM next WHERE name IS NOT NULL",
+                &[],
             )?;
-            let rows = statement.query_map([], |row| row.get(0))?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            rows.iter().map(|row| row.get(0)).collect()
         })
         .await
     }
@@ -190,7 +206,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub async fn sources(&self, names: Vec<String>) -> Result<BTreeMap<String, SourceRow>, StoreError> {
-        self.read(move |db| names.into_iter().map(|name| Ok((name.clone(), source(db, &name)?))).collect()).await
+        self.read(move |db| names.iter().map(|name| Ok((name.clone(), source(db, name)?))).collect()).await
     }
 
     /// Leads by state, and what is parked by kind of reason.
@@ -200,9 +216,7 @@ impl Store {
     pub async fn counts(&self) -> Result<(BTreeMap<String, u64>, BTreeMap<String, u64>), StoreError> {
         self.read(|db| {
             let count = |sql| -> Result<BTreeMap<String, u64>, StoreError> {
-                let mut statement = db.prepare_cached(sql)?;
-                let rows = statement.query_map([], |row| Ok((row.get(0)?, unsigned(row.get(1)?))))?;
-                Ok(rows.collect::<Result<_, _>>()?)
+                db.query(sql, &[])?.iter().map(|row| Ok((row.get(0)?, unsigned(row.get(1)?)))).collect()
             };
             Ok((
                 count("SELECT state, count(*) FROM lead GROUP BY state")?,
@@ -213,48 +227,45 @@ impl Store {
     }
 }
 
-fn destinations(db: &Connection) -> Result<BTreeMap<String, DestinationRow>, StoreError> {
+fn destinations(db: &dyn Db) -> Result<BTreeMap<String, DestinationRow>, StoreError> {
     let mut all: BTreeMap<String, DestinationRow> = BTreeMap::new();
-    let mut statement = db.prepare_cached(
+    let rows = db.query(
         // A success after the pause ends it, whether or not the process that had paused it lived to say so.
         "SELECT name, delivered, last_success_at, last_error_at, last_error,
            CASE WHEN last_success_at > pause_at THEN NULL ELSE pause END, unfit, unfit_at FROM destination",
+        &[],
     )?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
+    for row in rows {
         let (error, pause): (Option<String>, Option<String>) = (row.get(4)?, row.get(5)?);
         let unfit: Option<String> = row.get(6)?;
         let pausing: Option<Pausing> = pause.map(|text| read_json(&text, "pause")).transpose()?;
         let known = DestinationRow {
             delivered: unsigned(row.get(1)?),
             parked: 0,
-            last_success_at: row.get::<_, Option<i64>>(2)?.map(time).transpose()?,
-            last_error_at: row.get::<_, Option<i64>>(3)?.map(time).transpose()?,
+            last_success_at: row.get::<Option<i64>>(2)?.map(time).transpose()?,
+            last_error_at: row.get::<Option<i64>>(3)?.map(time).transpose()?,
             last_error: error.map(|text| read_json(&text, "error")).transpose()?,
             failing: pausing.map(|p| (p.cause, p.until)),
             unfit: unfit.map(|text| read_json(&text, "unfit")).transpose()?.unwrap_or_default(),
-            checked_at: row.get::<_, Option<i64>>(7)?.map(time).transpose()?,
+            checked_at: row.get::<Option<i64>>(7)?.map(time).transpose()?,
         };
         all.insert(row.get(0)?, known);
     }
-    let mut statement = db.prepare_cached(
-        "SELECT destination, count(*) FROM parked WHERE destination IS NOT NULL GROUP BY destination",
-    )?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
+    let sql = "SELECT destination, count(*) FROM parked WHERE destination IS NOT NULL GROUP BY destination";
+    for row in db.query(sql, &[])? {
         all.entry(row.get(0)?).or_default().parked = unsigned(row.get(1)?);
     }
     Ok(all)
 }
 
-fn source(db: &Connection, name: &str) -> Result<SourceRow, StoreError> {
-    let (leads, last): (i64, Option<i64>) = db
-        .prepare_cached("SELECT count(*), max(received_at) FROM lead WHERE source = ?")?
-        .query_row([name], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let last_test: Option<i64> = db
-        .prepare_cached("SELECT received_at FROM lead WHERE source = ? AND test ORDER BY received_at DESC LIMIT 1")?
-        .query_row([name], |row| row.get(0))
-        .optional()?;
+fn source(db: &dyn Db, name: &str) -> Result<SourceRow, StoreError> {
+    let all = db.query_opt("SELECT count(*), max(received_at) FROM lead WHERE source = ?", values![name])?;
+    let (leads, last): (i64, Option<i64>) = match all {
+        Some(row) => (row.get(0)?, row.get(1)?),
+        None => (0, None),
+    };
+    let sql = "SELECT received_at FROM lead WHERE source = ? AND test ORDER BY received_at DESC LIMIT 1";
+    let last_test: Option<i64> = db.query_opt(sql, values![name])?.map(|row| row.get(0)).transpose()?;
     Ok(SourceRow {
         leads: unsigned(leads),
         last_lead_at: last.map(time).transpose()?,

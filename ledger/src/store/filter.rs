@@ -5,8 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
-use rusqlite::types::Value;
 
+use super::db::Value;
 use super::micros;
 use super::rows::state_word;
 use crate::api::types::Filter;
@@ -43,7 +43,7 @@ impl FromStr for Cursor {
 }
 
 /// Conditions that must all hold, and the values for their question marks.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Conditions {
     parts: Vec<Cow<'static, str>>,
     values: Vec<Value>,
@@ -69,7 +69,7 @@ impl Conditions {
     pub(super) fn time(&mut self, condition: &'static str, value: Option<Timestamp>) {
         if let Some(value) = value {
             self.parts.push(condition.into());
-            self.values.push(Value::Integer(micros(value)));
+            self.values.push(Value::Int(micros(value)));
         }
     }
 
@@ -78,7 +78,7 @@ impl Conditions {
         if let Some(cursor) = cursor {
             // "Earlier, or of the same time and before it", written so that an index can begin at the time.
             self.parts.push(format!("({at} < ? OR {no} < ?) AND {at} <= ?").into());
-            self.values.extend([cursor.at, cursor.no, cursor.at].map(Value::Integer));
+            self.values.extend([cursor.at, cursor.no, cursor.at].map(Value::Int));
         }
     }
 

@@ -2,9 +2,8 @@
 
 use leadrelay_shared::id::{DeliveryId, LeadId};
 use leadrelay_shared::lead::{Body, Fault, Lead};
-use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
+use super::db::{Db, Row, Value, values};
 use super::filter::{Conditions, Cursor, id_range};
 use super::fold::{Story, Waits, fold};
 use super::rows::{self, Told, delivery_key};
@@ -50,14 +49,12 @@ impl Store {
     ) -> Result<Page<LeadSummary>, StoreError> {
         self.read(move |db| {
             let (sql, values) = select(&filter, limit, cursor);
-            let mut statement = db.prepare_cached(&sql)?;
-            let mut rows = statement.query(params_from_iter(values))?;
             let (mut items, mut last) = (Vec::new(), None);
-            while let Some(row) = rows.next()? {
+            for row in db.query(&sql, &values)? {
                 if items.len() == limit {
                     return Ok(Page { items, next: last });
                 }
-                items.push(summary(db, row)?);
+                items.push(summary(db, &row)?);
                 last = Some(Cursor { at: row.get(4)?, no: row.get(0)? }.to_string());
             }
             Ok(Page { items, next: None })
@@ -72,13 +69,8 @@ impl Store {
     pub async fn lead_ids(&self, prefix: &str) -> Result<Vec<LeadId>, StoreError> {
         let Some((low, high)) = id_range(prefix) else { return Ok(Vec::new()) };
         self.read(move |db| {
-            let mut statement = db.prepare_cached("SELECT id FROM lead WHERE id BETWEEN ? AND ? LIMIT 2")?;
-            let mut rows = statement.query([low, high])?;
-            let mut ids = Vec::new();
-            while let Some(row) = rows.next()? {
-                ids.push(rows::lead_id(row, 0)?);
-            }
-            Ok(ids)
+            let found = db.query("SELECT id FROM lead WHERE id BETWEEN ? AND ? LIMIT 2", values![low, high])?;
+            found.iter().map(|row| rows::lead_id(row, 0)).collect()
         })
         .await
     }
@@ -105,10 +97,9 @@ impl Store {
     /// When the database cannot be read.
     pub async fn lead_of(&self, delivery: DeliveryId) -> Result<Option<LeadId>, StoreError> {
         self.read(move |db| {
-            let mut statement =
-                db.prepare_cached("SELECT l.id FROM delivery d JOIN lead l ON l.no = d.lead WHERE d.id = ?")?;
-            let mut rows = statement.query([delivery_key(delivery)])?;
-            rows.next()?.map(|row| rows::lead_id(row, 0)).transpose()
+            let sql = "SELECT l.id FROM delivery d JOIN lead l ON l.no = d.lead WHERE d.id = ?";
+            let found = db.query_opt(sql, values![delivery_key(delivery)])?;
+            found.map(|row| rows::lead_id(&row, 0)).transpose()
         })
         .await
     }
@@ -120,8 +111,8 @@ fn select(filter: &Filter, limit: usize, cursor: Option<Cursor>) -> (String, Vec
     // A rare state is the better index; without one, a destination's own list is.
     let by_destination = filter.destination.is_some() && filter.state.is_none();
     let (from, at, no) = match by_destination {
-        true => ("delivery d CROSS JOIN lead l ON l.no = d.lead", "d.received_at", "d.lead"),
-        false => ("lead l", "l.received_at", "l.no"),
+        true => ("delivery d CROSS JOIN lead l WHERE l.no = d.lead AND", "d.received_at", "d.lead"),
+        false => ("lead l WHERE", "l.received_at", "l.no"),
     };
     let destination = match by_destination {
         true => "d.destination = ?",
@@ -133,18 +124,19 @@ fn select(filter: &Filter, limit: usize, cursor: Option<Cursor>) -> (String, Vec
     conditions.time(if by_destination { "d.received_at <= ?" } else { "l.received_at <= ?" }, filter.until);
     conditions.before(at, no, cursor);
     let (condition, mut values) = conditions.into_sql();
-    values.push(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)));
-    (format!("SELECT {COLUMNS} FROM {from} WHERE {condition} ORDER BY {at} DESC, {no} DESC LIMIT ?"), values)
+    values.push(Value::Int(i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)));
+    (format!("SELECT {COLUMNS} FROM {from} {condition} ORDER BY {at} DESC, {no} DESC LIMIT ?"), values)
 }
 
-fn summary(db: &Connection, row: &Row<'_>) -> Result<LeadSummary, StoreError> {
-    let word: String = row.get(2)?;
-    let mut names =
-        db.prepare_cached("SELECT DISTINCT destination FROM delivery WHERE lead = ? ORDER BY destination")?;
-    let destinations = names.query_map([row.get::<_, i64>(0)?], |d| d.get(0))?.collect::<Result<_, _>>()?;
+fn summary(db: &dyn Db, row: &Row) -> Result<LeadSummary, StoreError> {
+    let names = db.query(
+        "SELECT DISTINCT destination FROM delivery WHERE lead = ? ORDER BY destination",
+        values![row.get::<i64>(0)?],
+    )?;
+    let destinations = names.iter().map(|name| name.get(0)).collect::<Result<_, _>>()?;
     Ok(LeadSummary {
         id: rows::lead_id(row, 1)?,
-        state: rows::state(&word).ok_or(StoreError::Row { what: "state" })?,
+        state: rows::state(row.text(2)).ok_or(StoreError::Row { what: "state" })?,
         source: row.get(3)?,
         received_at: time(row.get(4)?)?,
         name: row.get(5)?,
@@ -160,29 +152,25 @@ fn summary(db: &Connection, row: &Row<'_>) -> Result<LeadSummary, StoreError> {
     })
 }
 
-fn found(db: &Connection, id: LeadId) -> Result<Option<FoundLead>, StoreError> {
+fn found(db: &dyn Db, id: LeadId) -> Result<Option<FoundLead>, StoreError> {
     let sql = format!("SELECT {COLUMNS}, l.format, l.faults FROM lead l WHERE l.id = ?");
-    let mut statement = db.prepare_cached(&sql)?;
-    let mut rows = statement.query([rows::lead_key(id)])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
+    let Some(row) = db.query_opt(&sql, values![rows::lead_key(id)])? else { return Ok(None) };
     let no: i64 = row.get(0)?;
     let told = rows::told(db, no)?;
     let waits: Vec<Waits> = parked::waits(db, no)?.into_iter().map(|(_, waits)| waits).collect();
     Ok(Some(FoundLead {
-        summary: summary(db, row)?,
-        format: rows::format(row.get_ref(14)?.as_str().unwrap_or_default())?,
+        summary: summary(db, &row)?,
+        format: rows::format(row.text(14))?,
         body: body(db, no)?,
-        faults: faults(row, 15)?,
+        faults: faults(&row, 15)?,
         story: fold(&told, &waits),
         told,
     }))
 }
 
-fn kept(db: &Connection, id: LeadId) -> Result<Option<Kept>, StoreError> {
+fn kept(db: &dyn Db, id: LeadId) -> Result<Option<Kept>, StoreError> {
     let sql = "SELECT l.no, l.accepted, l.source, l.received_at, l.round, l.state, l.format FROM lead l WHERE l.id = ?";
-    let mut statement = db.prepare_cached(sql)?;
-    let mut rows = statement.query([rows::lead_key(id)])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
+    let Some(row) = db.query_opt(sql, values![rows::lead_key(id)])? else { return Ok(None) };
     let accepted: Option<u32> = row.get(1)?;
     let (round, word): (u32, String) = (row.get(4)?, row.get(5)?);
     let state = rows::state(&word).ok_or(StoreError::Row { what: "state" })?;
@@ -190,7 +178,7 @@ fn kept(db: &Connection, id: LeadId) -> Result<Option<Kept>, StoreError> {
         (Some(_), Some(body)) => Some(Lead {
             id,
             source: row.get(2)?,
-            format: rows::format(row.get_ref(6)?.as_str().unwrap_or_default())?,
+            format: rows::format(row.text(6))?,
             received_at: time(row.get(3)?)?,
             body,
             faults: Vec::new(),
@@ -201,20 +189,21 @@ fn kept(db: &Connection, id: LeadId) -> Result<Option<Kept>, StoreError> {
     Ok(Some(Kept { lead, id, round, state }))
 }
 
-fn body(db: &Connection, no: i64) -> Result<Option<Body>, StoreError> {
-    let body: Option<Vec<u8>> =
-        db.prepare_cached("SELECT body FROM payload WHERE lead = ?")?.query_row([no], |row| row.get(0)).optional()?;
-    Ok(body.map(Body::from))
+fn body(db: &dyn Db, no: i64) -> Result<Option<Body>, StoreError> {
+    let found = db.query_opt("SELECT body FROM payload WHERE lead = ?", values![no])?;
+    found.map(|row| Ok(Body::from(row.get::<Vec<u8>>(0)?))).transpose()
 }
 
-fn faults(row: &Row<'_>, column: usize) -> Result<Vec<Fault>, StoreError> {
+fn faults(row: &Row, column: usize) -> Result<Vec<Fault>, StoreError> {
     let text: Option<String> = row.get(column)?;
     text.map_or(Ok(Vec::new()), |text| read_json(&text, "faults"))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::open;
+    use rusqlite::{Connection, params_from_iter};
+
+    use super::super::sqlite::open;
     use super::*;
 
     /// How SQLite would answer a query.

@@ -1,58 +1,47 @@
-//! The ledger's store: one SQLite file, one writer, a few readers.
+//! The ledger's store.
 //!
 //! Invariant: rows are a function of the set of facts recorded, so facts may come twice and in any order. All access is
-//! through the methods of [`Store`], so that another database can stand behind the same functions.
+//! through the methods of [`Store`], which are written once, in SQL for any database ([`db`]).
 
 mod accept;
 mod audit;
+mod db;
 mod destinations;
 mod erased;
 mod filter;
 mod fold;
 mod leads;
-mod open;
 mod overview;
 mod parked;
 mod person;
 mod record;
 mod retention;
 mod rows;
+mod sqlite;
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, TransactionBehavior};
-use tokio::sync::Semaphore;
 
 pub use audit::Act;
 pub use destinations::{DestinationRow, SourceRow};
 pub use filter::{Cursor, PAGE_MAX};
 pub(crate) use fold::Story;
 pub use leads::{FoundLead, Kept};
-pub use open::OpenError;
 pub use overview::{Day, Overview, ParkedGroup};
 pub use parked::ParkedRow;
 pub use person::Person;
 pub use retention::Step;
 pub(crate) use rows::{Acceptance, Told, What, state, state_word};
+pub use sqlite::open::OpenError;
 
-/// Readers at once; further ones wait.
-const READERS: usize = 4;
+use db::Db;
+use sqlite::Sqlite;
 
 /// The store; clones share it.
 #[derive(Clone, Debug)]
-pub struct Store(Arc<Inner>);
-
-#[derive(Debug)]
-struct Inner {
-    writer: Mutex<Connection>,
-    readers: Mutex<Vec<Connection>>,
-    permits: Arc<Semaphore>,
-    path: PathBuf,
-    /// Held for as long as the store is open.
-    lock: Mutex<Option<std::fs::File>>,
-}
+pub struct Store(Arc<Sqlite>);
 
 /// Why the store could not be asked or written. Holds no value of a lead.
 #[derive(Debug, thiserror::Error)]
@@ -77,64 +66,28 @@ impl Store {
     /// # Errors
     /// When it cannot be used; the text says why and what to do.
     pub fn open(data_dir: &Path) -> Result<Self, OpenError> {
-        let opened = open::open(data_dir)?;
-        Ok(Self(Arc::new(Inner {
-            writer: Mutex::new(opened.writer),
-            readers: Mutex::new(Vec::new()),
-            permits: Arc::new(Semaphore::new(READERS)),
-            path: opened.path,
-            lock: Mutex::new(Some(opened.lock)),
-        })))
+        Ok(Self(Arc::new(Sqlite::open(data_dir)?)))
     }
 
     /// Lets another ledger have the file, although clones of this store may still be around.
     pub fn close(&self) {
-        if let Some(lock) = self.0.lock.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            // In words and not by closing the file alone: a child that is just being started has a copy of it for a moment.
-            // Where that fails, closing does it.
-            let _ = lock.unlock();
-        }
+        self.0.close();
     }
 
     /// Runs `work` in one transaction, off the async threads. It is durable when this returns `Ok`.
     async fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        work: impl Fn(&dyn Db) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let inner = self.0.clone();
-        blocking(move || {
-            // A panic in an earlier write rolled its transaction back; the connection is as good as before.
-            let mut writer = inner.writer.lock().unwrap_or_else(PoisonError::into_inner);
-            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let answer = work(&transaction)?;
-            transaction.commit()?;
-            Ok(answer)
-        })
-        .await
+        self.0.clone().write(work).await
     }
 
     /// Runs `work` on one consistent view of the store, off the async threads.
     async fn read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        work: impl Fn(&dyn Db) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let permit = self.0.permits.clone().acquire_owned().await.map_err(|_| StoreError::Abandoned)?;
-        let inner = self.0.clone();
-        blocking(move || {
-            // With the work and not with its caller, who may be gone before it is done.
-            let _permit = permit;
-            let idle = inner.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let mut reader = match idle {
-                Some(reader) => reader,
-                None => open::reader(&inner.path)?,
-            };
-            let view = reader.transaction()?;
-            let answer = work(&view);
-            drop(view);
-            inner.readers.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
-            answer
-        })
-        .await
+        self.0.clone().read(work).await
     }
 }
 

@@ -2,9 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use leadrelay_shared::delivery::ParkReason;
-use rusqlite::params_from_iter;
-use rusqlite::types::Value;
 
+use super::db::values;
 use super::{Store, StoreError, micros, parked, read_json, time};
 use crate::api::types::Filter;
 
@@ -63,23 +62,19 @@ impl Store {
             let today = micros(now).div_euclid(DAY);
             let first = today - DAYS + 1;
             let mut counts = vec![0; usize::try_from(DAYS).unwrap_or(0)];
-            let mut statement =
-                db.prepare_cached("SELECT received_at / ?1, count(*) FROM lead WHERE received_at >= ?2 GROUP BY 1")?;
-            let mut rows = statement.query([DAY, first * DAY])?;
-            while let Some(row) = rows.next()? {
-                let at = usize::try_from(row.get::<_, i64>(0)? - first).unwrap_or(usize::MAX);
+            let sql = "SELECT received_at / ?1, count(*) FROM lead WHERE received_at >= ?2 GROUP BY 1";
+            for row in db.query(sql, values![DAY, first * DAY])? {
+                let at = usize::try_from(row.get::<i64>(0)? - first).unwrap_or(usize::MAX);
                 if let Some(count) = counts.get_mut(at) {
-                    *count = u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0);
+                    *count = u64::try_from(row.get::<i64>(1)?).unwrap_or(0);
                 }
             }
             let days = (first..).zip(counts).map(|(day, leads)| Ok(Day { begins: time(day * DAY)?, leads }));
             let mut overview = Overview { days: days.collect::<Result<_, StoreError>>()?, ..Overview::default() };
-            let mut statement = db.prepare_cached(
-                "SELECT settled_at - received_at FROM lead WHERE settled_at > ? ORDER BY settled_at DESC LIMIT ?",
-            )?;
+            let sql = "SELECT settled_at - received_at FROM lead WHERE settled_at > ? ORDER BY settled_at DESC LIMIT ?";
             let since = now.checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
-            let rows = statement.query_map([micros(since), TIMED], |row| row.get(0))?;
-            let mut took: Vec<i64> = rows.collect::<Result<_, _>>()?;
+            let rows = db.query(sql, values![micros(since), TIMED])?;
+            let mut took: Vec<i64> = rows.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?;
             took.sort_unstable();
             let at = |part: usize| took.get((took.len() * part).div_ceil(100).saturating_sub(1)).map(|us| us / 1000);
             (overview.p50_ms, overview.p95_ms, overview.timed) = (at(50), at(95), took.len());
@@ -95,21 +90,18 @@ impl Store {
     pub async fn parked_groups(&self, filter: Filter) -> Result<Vec<ParkedGroup>, StoreError> {
         self.read(move |db| {
             let (condition, values) = parked::condition(&filter);
-            // Of a group, the reason is the latest's: with one `max`, the other columns are of its row.
             let sql = format!(
-                "SELECT p.kind, p.destination, count(*) AS n, min(p.at), max(p.at), p.reason
-                 FROM parked p CROSS JOIN lead l ON l.no = p.lead WHERE {condition}
+                "SELECT p.kind, p.destination, count(*) AS n, min(p.at), max(p.at), max(p.reason)
+                 FROM parked p CROSS JOIN lead l WHERE l.no = p.lead AND {condition}
                  GROUP BY p.kind, p.destination ORDER BY n DESC, 1, 2 LIMIT 200"
             );
-            let mut statement = db.prepare_cached(&sql)?;
-            let mut rows = statement.query(params_from_iter(values))?;
             let mut groups = Vec::new();
-            while let Some(row) = rows.next()? {
-                let reason: ParkReason = read_json(row.get_ref(5)?.as_str().unwrap_or_default(), "park reason")?;
+            for row in db.query(&sql, &values)? {
+                let reason: ParkReason = read_json(row.text(5), "park reason")?;
                 groups.push(ParkedGroup {
                     kind: row.get(0)?,
                     destination: row.get(1)?,
-                    count: u64::try_from(row.get::<_, i64>(2)?).unwrap_or(0),
+                    count: u64::try_from(row.get::<i64>(2)?).unwrap_or(0),
                     oldest: time(row.get(3)?)?,
                     latest: time(row.get(4)?)?,
                     example: reason.to_string(),
@@ -126,9 +118,10 @@ impl Store {
     /// When the database cannot be read.
     pub async fn parked_count(&self, filter: Filter) -> Result<u64, StoreError> {
         self.read(move |db| {
-            let (condition, values): (String, Vec<Value>) = parked::condition(&filter);
-            let sql = format!("SELECT count(*) FROM parked p CROSS JOIN lead l ON l.no = p.lead WHERE {condition}");
-            let count: i64 = db.prepare_cached(&sql)?.query_row(params_from_iter(values), |row| row.get(0))?;
+            let (condition, values) = parked::condition(&filter);
+            let sql = format!("SELECT count(*) FROM parked p CROSS JOIN lead l WHERE l.no = p.lead AND {condition}");
+            let row = db.query_opt(&sql, &values)?.ok_or(StoreError::Row { what: "count" })?;
+            let count: i64 = row.get(0)?;
             Ok(u64::try_from(count).unwrap_or(0))
         })
         .await

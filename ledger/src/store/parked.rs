@@ -3,9 +3,8 @@
 use jiff::Timestamp;
 use leadrelay_shared::delivery::{ParkReason, Parked, Waiting};
 use leadrelay_shared::id::{DeliveryId, LeadId};
-use rusqlite::types::Value;
-use rusqlite::{Connection, Row, params, params_from_iter};
 
+use super::db::{Db, Row, Value, values};
 use super::filter::{Conditions, Cursor};
 use super::fold::Waits;
 use super::rows::{self, delivery_key, lead_key};
@@ -24,47 +23,44 @@ pub struct ParkedRow {
 }
 
 /// Keeps a parked message: of two with one key the later round wins, and within a round the first.
-pub(super) fn keep(db: &Connection, lead: i64, parked: &Parked) -> Result<(), StoreError> {
+pub(super) fn keep(db: &dyn Db, lead: i64, parked: &Parked) -> Result<(), StoreError> {
     let (key, round, place) = match &parked.what {
         Waiting::Lead(lead) => (lead_key(lead.id), lead.round, None),
         Waiting::Delivery(d) => (delivery_key(d.id), d.round, Some((&d.destination, &d.route))),
     };
-    db.prepare_cached(
+    db.execute(
         "INSERT INTO parked (key, lead, delivery, destination, route, at, round, kind, reason, waiting)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (key) DO UPDATE SET destination = excluded.destination, route = excluded.route, at = excluded.at,
            round = excluded.round, kind = excluded.kind, reason = excluded.reason, waiting = excluded.waiting
-         WHERE excluded.round > round
-            OR (excluded.round = round AND (excluded.at, excluded.reason, excluded.waiting) < (at, reason, waiting))",
-    )?
-    .execute(params![
-        key,
-        lead,
-        place.is_some(),
-        place.map(|p| p.0),
-        place.map(|p| p.1),
-        micros(parked.at),
-        round,
-        parked.reason.kind(),
-        json(&parked.reason),
-        json(&parked.what),
-    ])?;
+         WHERE excluded.round > parked.round OR (excluded.round = parked.round
+           AND (excluded.at, excluded.reason, excluded.waiting) < (parked.at, parked.reason, parked.waiting))",
+        values![
+            key,
+            lead,
+            place.is_some(),
+            place.map(|p| p.0),
+            place.map(|p| p.1),
+            micros(parked.at),
+            round,
+            parked.reason.kind(),
+            json(&parked.reason),
+            json(&parked.what),
+        ],
+    )?;
     Ok(())
 }
 
 /// The rows of one lead by their keys, as the fold sees them.
-pub(super) fn waits(db: &Connection, lead: i64) -> Result<Vec<([u8; 16], Waits)>, StoreError> {
-    let mut statement = db.prepare_cached(
-        "SELECT key, delivery, destination, route, round, at, reason FROM parked WHERE lead = ? ORDER BY key",
-    )?;
-    let mut rows = statement.query([lead])?;
+pub(super) fn waits(db: &dyn Db, lead: i64) -> Result<Vec<([u8; 16], Waits)>, StoreError> {
+    let sql = "SELECT key, delivery, destination, route, round, at, reason FROM parked WHERE lead = ? ORDER BY key";
     let mut all = Vec::new();
-    while let Some(row) = rows.next()? {
+    for row in db.query(sql, values![lead])? {
         let delivery = match row.get(1)? {
-            true => Some((rows::delivery_id(row, 0)?, row.get(2)?, row.get(3)?)),
+            true => Some((rows::delivery_id(&row, 0)?, row.get(2)?, row.get(3)?)),
             false => None,
         };
-        let Ok(reason) = reason(row, 6) else {
+        let Ok(reason) = reason(&row, 6) else {
             tracing::error!("a park reason in the ledger cannot be read and is left out");
             continue;
         };
@@ -74,8 +70,8 @@ pub(super) fn waits(db: &Connection, lead: i64) -> Result<Vec<([u8; 16], Waits)>
     Ok(all)
 }
 
-fn reason(row: &Row<'_>, column: usize) -> Result<ParkReason, StoreError> {
-    read_json(row.get_ref(column)?.as_str().unwrap_or_default(), "park reason")
+fn reason(row: &Row, column: usize) -> Result<ParkReason, StoreError> {
+    read_json(row.text(column), "park reason")
 }
 
 const ITEM: &str = "SELECT p.key, p.at, l.id, p.delivery, l.source, p.destination, p.reason, p.rowid, l.round";
@@ -93,14 +89,12 @@ impl Store {
     ) -> Result<Page<ParkedItem>, StoreError> {
         self.read(move |db| {
             let (sql, values) = select(ITEM, &filter, limit, cursor);
-            let mut statement = db.prepare_cached(&sql)?;
-            let mut rows = statement.query(params_from_iter(values))?;
             let (mut items, mut last) = (Vec::new(), None);
-            while let Some(row) = rows.next()? {
+            for row in db.query(&sql, &values)? {
                 if items.len() == limit {
                     return Ok(Page { items, next: last });
                 }
-                items.push(item(row)?);
+                items.push(item(&row)?);
                 last = Some(Cursor { at: row.get(1)?, no: row.get(7)? }.to_string());
             }
             Ok(Page { items, next: None })
@@ -120,14 +114,12 @@ impl Store {
     ) -> Result<(Vec<ParkedRow>, Option<Cursor>), StoreError> {
         self.read(move |db| {
             let (sql, values) = select(&format!("{ITEM}, p.waiting"), &filter, limit, cursor);
-            let mut statement = db.prepare_cached(&sql)?;
-            let mut rows = statement.query(params_from_iter(values))?;
             let (mut found, mut last) = (Vec::new(), None);
-            while let Some(row) = rows.next()? {
+            for row in db.query(&sql, &values)? {
                 if found.len() == limit {
                     return Ok((found, last));
                 }
-                found.push(whole(row)?);
+                found.push(whole(&row)?);
                 last = Some(Cursor { at: row.get(1)?, no: row.get(7)? });
             }
             Ok((found, None))
@@ -140,7 +132,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub async fn parked_row(&self, id: uuid::Uuid) -> Result<Option<ParkedRow>, StoreError> {
-        self.read(move |db| one(db, "p.key = ?", Value::Blob(id.as_bytes().to_vec())).map(|mut rows| rows.pop())).await
+        self.read(move |db| one(db, "p.key = ?", Value::from(id.into_bytes())).map(|mut rows| rows.pop())).await
     }
 
     /// All that waits of one lead.
@@ -148,19 +140,13 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub async fn parked_of_lead(&self, lead: LeadId) -> Result<Vec<ParkedRow>, StoreError> {
-        self.read(move |db| one(db, "l.id = ?", Value::Blob(lead_key(lead).to_vec()))).await
+        self.read(move |db| one(db, "l.id = ?", Value::from(lead_key(lead)))).await
     }
 }
 
-fn one(db: &Connection, condition: &str, value: Value) -> Result<Vec<ParkedRow>, StoreError> {
+fn one(db: &dyn Db, condition: &str, value: Value) -> Result<Vec<ParkedRow>, StoreError> {
     let sql = format!("{ITEM}, p.waiting FROM parked p JOIN lead l ON l.no = p.lead WHERE {condition} ORDER BY p.key");
-    let mut statement = db.prepare_cached(&sql)?;
-    let mut rows = statement.query([value])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(whole(row)?);
-    }
-    Ok(found)
+    db.query(&sql, &[value])?.iter().map(whole).collect()
 }
 
 /// One more than the page, to know whether there is a next one.
@@ -168,10 +154,10 @@ pub(super) fn select(columns: &str, filter: &Filter, limit: usize, cursor: Optio
     let mut conditions = conditions(filter);
     conditions.before("p.at", "p.rowid", cursor);
     let (condition, mut values) = conditions.into_sql();
-    values.push(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)));
+    values.push(Value::Int(i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)));
     // The outer loop is over what waits, in the order of the list: the page ends the search.
     let sql = format!(
-        "{columns} FROM parked p CROSS JOIN lead l ON l.no = p.lead WHERE {condition} ORDER BY p.at DESC, p.rowid DESC LIMIT ?"
+        "{columns} FROM parked p CROSS JOIN lead l WHERE l.no = p.lead AND {condition} ORDER BY p.at DESC, p.rowid DESC LIMIT ?"
     );
     (sql, values)
 }
@@ -192,7 +178,7 @@ pub(super) fn condition(filter: &Filter) -> (String, Vec<Value>) {
     conditions(filter).into_sql()
 }
 
-fn item(row: &Row<'_>) -> Result<ParkedItem, StoreError> {
+fn item(row: &Row) -> Result<ParkedItem, StoreError> {
     let reason = reason(row, 6)?;
     let delivery: Option<DeliveryId> = if row.get(3)? { Some(rows::delivery_id(row, 0)?) } else { None };
     let lead = rows::lead_id(row, 2)?;
@@ -209,7 +195,7 @@ fn item(row: &Row<'_>) -> Result<ParkedItem, StoreError> {
     })
 }
 
-fn whole(row: &Row<'_>) -> Result<ParkedRow, StoreError> {
-    let waiting = read_json(row.get_ref(9)?.as_str().unwrap_or_default(), "parked message")?;
+fn whole(row: &Row) -> Result<ParkedRow, StoreError> {
+    let waiting = read_json(row.text(9), "parked message")?;
     Ok(ParkedRow { item: item(row)?, waiting, lead_round: row.get(8)? })
 }

@@ -7,8 +7,8 @@ use std::fmt;
 
 use leadrelay_shared::id::LeadId;
 use leadrelay_shared::lead::{Body, Facts};
-use rusqlite::{Connection, params};
 
+use super::db::{Db, values};
 use super::filter::escaped;
 use super::{Store, StoreError, rows};
 
@@ -84,40 +84,32 @@ impl Store {
     }
 }
 
-fn by_email(db: &Connection, email: &str, found: &mut Vec<i64>) -> Result<(), StoreError> {
-    let mut statement = db.prepare_cached(r"SELECT no FROM lead WHERE search LIKE ? ESCAPE '\'")?;
+fn by_email(db: &dyn Db, email: &str, found: &mut Vec<i64>) -> Result<(), StoreError> {
     let pattern = format!("%\n{}\n%", escaped(email));
-    for no in statement.query_map([pattern], |row| row.get(0))? {
-        found.push(no?);
+    for row in db.query(r"SELECT no FROM lead WHERE search LIKE ? ESCAPE '\'", values![pattern])? {
+        found.push(row.get(0)?);
     }
     Ok(())
 }
 
-fn in_bodies(db: &Connection, person: &Person, found: &mut Vec<i64>) -> Result<(), StoreError> {
-    let mut statement = db.prepare_cached("SELECT lead, body FROM payload WHERE lead > ? ORDER BY lead LIMIT ?")?;
-    let mut last = 0;
+fn in_bodies(db: &dyn Db, person: &Person, found: &mut Vec<i64>) -> Result<(), StoreError> {
+    let mut last = 0_i64;
     loop {
-        let mut rows = statement.query(params![last, ROWS])?;
-        let mut seen = 0;
-        while let Some(row) = rows.next()? {
-            last = row.get(0)?;
-            seen += 1;
-            if person.is(&Body::from(row.get::<_, Vec<u8>>(1)?)) {
-                found.push(last);
+        let rows =
+            db.query("SELECT lead, body FROM payload WHERE lead > ? ORDER BY lead LIMIT ?", values![last, ROWS])?;
+        let Some(end) = rows.last() else { return Ok(()) };
+        last = end.get(0)?;
+        for row in &rows {
+            if person.is(&Body::from(row.get::<Vec<u8>>(1)?)) {
+                found.push(row.get(0)?);
             }
-        }
-        if seen < ROWS {
-            return Ok(());
         }
     }
 }
 
-fn in_parked(db: &Connection, person: &Person, found: &mut Vec<i64>) -> Result<(), StoreError> {
-    let mut statement = db.prepare_cached("SELECT lead, waiting FROM parked")?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let waiting: serde_json::Value =
-            super::read_json(row.get_ref(1)?.as_str().unwrap_or_default(), "parked message")?;
+fn in_parked(db: &dyn Db, person: &Person, found: &mut Vec<i64>) -> Result<(), StoreError> {
+    for row in db.query("SELECT lead, waiting FROM parked", &[])? {
+        let waiting: serde_json::Value = super::read_json(row.text(1), "parked message")?;
         if any(&waiting["delivery"]["record"], &|text| {
             let email = person.email.as_ref().is_some_and(|email| text.to_lowercase() == *email);
             email || person.phone.as_ref().is_some_and(|phone| same(&digits(text), phone))
@@ -138,11 +130,9 @@ fn any(value: &serde_json::Value, meant: &dyn Fn(&str) -> bool) -> bool {
     }
 }
 
-fn id(db: &Connection, no: i64) -> Result<LeadId, StoreError> {
-    let mut statement = db.prepare_cached("SELECT id FROM lead WHERE no = ?")?;
-    let mut rows = statement.query([no])?;
-    let row = rows.next()?.ok_or(StoreError::Row { what: "lead" })?;
-    rows::lead_id(row, 0)
+fn id(db: &dyn Db, no: i64) -> Result<LeadId, StoreError> {
+    let row = db.query_opt("SELECT id FROM lead WHERE no = ?", values![no])?;
+    rows::lead_id(&row.ok_or(StoreError::Row { what: "lead" })?, 0)
 }
 
 #[cfg(test)]

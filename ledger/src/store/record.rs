@@ -4,17 +4,17 @@
 //! arrival cannot matter. Two bounds: of the failed attempts of one delivery and of the resends of one lead the latest are
 //! kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use leadrelay_shared::delivery::{Parked, Waiting};
 use leadrelay_shared::event::{Event, Fact};
 use leadrelay_shared::id::{DeliveryId, LeadId};
-use rusqlite::{Connection, OptionalExtension, params};
 
+use super::db::{Db, values};
 use super::fold::{Story, Waits, fold};
-use super::rows::{self, Told, What, delivery_key, lead_key, state_word};
+use super::rows::{self, Told, What, delivery_key, state_word};
 use super::{Store, StoreError, accept, destinations, erased, micros, parked};
 use crate::api::types::LeadState;
 
@@ -36,98 +36,97 @@ impl Store {
     }
 }
 
-fn record(db: &Connection, events: &[Event], parked: &[Parked]) -> Result<(), StoreError> {
-    let mut touched = BTreeMap::new();
+fn record(db: &dyn Db, events: &[Event], parked: &[Parked]) -> Result<(), StoreError> {
+    let numbers = db.claim(&earliest(events, parked))?;
+    let of = |lead: LeadId| numbers.get(&lead).copied().ok_or(StoreError::Row { what: "number of a lead" });
     for event in events {
-        destinations::note(db, event)?;
         if let Fact::Erased { lead } = &event.fact {
             erased::note(db, *lead, event.at)?;
         }
         if let Some(lead) = event.lead() {
-            let no = lead_row(db, &mut touched, lead, event.at)?;
-            take(db, no, event)?;
+            take(db, of(lead)?, event)?;
         }
     }
     for one in parked {
-        let lead = match &one.what {
-            Waiting::Lead(lead) => lead.id,
-            Waiting::Delivery(delivery) => delivery.lead,
-        };
-        let no = lead_row(db, &mut touched, lead, one.at)?;
-        parked::keep(db, no, one)?;
+        parked::keep(db, of(lead_of(one))?, one)?;
     }
-    touched.into_values().try_for_each(|no| refresh(db, no))
+    let mut arrived = BTreeMap::new();
+    for no in numbers.values() {
+        refresh(db, *no, &mut arrived)?;
+    }
+    // Last and in the order of their names: all who record meet at the rows of the destinations, and none waits there for
+    // longer than it must, nor for one who waits for it.
+    let mut told: Vec<&Event> = events.iter().filter(|event| destinations::concerns(event).is_some()).collect();
+    told.sort_by_key(|event| destinations::concerns(event));
+    let mut names: BTreeSet<&str> = arrived.keys().map(String::as_str).collect();
+    names.extend(told.iter().filter_map(|event| destinations::concerns(event)));
+    for name in names {
+        for event in told.iter().filter(|event| destinations::concerns(event) == Some(name)) {
+            destinations::note(db, event)?;
+        }
+        if let Some(more) = arrived.get(name) {
+            destinations::count_delivered(db, name, *more)?;
+        }
+    }
+    Ok(())
 }
 
-/// The row of a lead, made where there is none. Until its acceptance is told, it counts from the earliest fact.
-fn lead_row(
-    db: &Connection,
-    touched: &mut BTreeMap<LeadId, i64>,
-    lead: LeadId,
-    at: Timestamp,
-) -> Result<i64, StoreError> {
-    let no = match touched.get(&lead) {
-        Some(no) => *no,
-        None => {
-            let known: Option<i64> = db
-                .prepare_cached("SELECT no FROM lead WHERE id = ?")?
-                .query_row([lead_key(lead)], |row| row.get(0))
-                .optional()?;
-            match known {
-                Some(no) => no,
-                None => {
-                    db.prepare_cached("INSERT INTO lead (id, received_at) VALUES (?, ?)")?
-                        .execute(params![lead_key(lead), micros(at)])?;
-                    db.last_insert_rowid()
-                }
-            }
-        }
-    };
-    touched.insert(lead, no);
-    db.prepare_cached("UPDATE lead SET received_at = ?2 WHERE no = ?1 AND accepted IS NULL AND received_at > ?2")?
-        .execute(params![no, micros(at)])?;
-    Ok(no)
+/// Every lead that is told of, with the time of the earliest fact.
+fn earliest(events: &[Event], parked: &[Parked]) -> BTreeMap<LeadId, Timestamp> {
+    let told = events.iter().filter_map(|event| Some((event.lead()?, event.at)));
+    let mut earliest = BTreeMap::new();
+    for (lead, at) in told.chain(parked.iter().map(|one| (lead_of(one), one.at))) {
+        earliest.entry(lead).and_modify(|known: &mut Timestamp| *known = at.min(*known)).or_insert(at);
+    }
+    earliest
+}
+
+fn lead_of(parked: &Parked) -> LeadId {
+    match &parked.what {
+        Waiting::Lead(lead) => lead.id,
+        Waiting::Delivery(delivery) => delivery.lead,
+    }
 }
 
 /// Adds one fact to the set. Of two tellings of one fact the smaller is kept, whichever came first.
-fn take(db: &Connection, no: i64, event: &Event) -> Result<(), StoreError> {
+fn take(db: &dyn Db, no: i64, event: &Event) -> Result<(), StoreError> {
     let told = Told::of(event);
     let fact = told.column();
-    let known: Option<(i64, String)> = db
-        .prepare_cached("SELECT at, fact FROM event WHERE lead = ? AND id = ?")?
-        .query_row(params![no, told.id.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
+    let id = told.id.into_bytes();
+    let known = db.query_opt("SELECT at, fact FROM event WHERE lead = ? AND id = ?", values![no, id])?;
+    let known: Option<(i64, String)> = known.map(|row| Ok::<_, StoreError>((row.get(0)?, row.get(1)?))).transpose()?;
     let new = (micros(told.at), fact);
     if known.as_ref().is_none_or(|known| new < *known) {
-        db.prepare_cached("INSERT OR REPLACE INTO event (lead, id, at, kind, fact) VALUES (?, ?, ?, ?, ?)")?
-            .execute(params![no, told.id.as_bytes(), new.0, told.kind(), new.1])?;
+        db.execute(
+            "INSERT INTO event (lead, id, at, kind, fact) VALUES (?, ?, ?, ?, ?)
+             ON CONFLICT (lead, id) DO UPDATE SET at = excluded.at, kind = excluded.kind, fact = excluded.fact",
+            values![no, id, new.0, told.kind(), new.1],
+        )?;
     }
     match &event.fact {
         Fact::Accepted { lead } => accept::accept(db, no, lead),
         Fact::Duplicate { .. } if known.is_none() => {
-            db.prepare_cached("UPDATE lead SET duplicates = duplicates + 1 WHERE no = ?")?.execute([no])?;
+            db.execute("UPDATE lead SET duplicates = duplicates + 1 WHERE no = ?", values![no])?;
             Ok(())
         }
         _ => Ok(()),
     }
 }
 
-/// Tells a lead's rows anew from all that is known of it.
-fn refresh(db: &Connection, no: i64) -> Result<(), StoreError> {
+/// Tells a lead's rows anew from all that is known of it, and counts deliveries that have arrived by destination.
+fn refresh(db: &dyn Db, no: i64, arrived: &mut BTreeMap<String, u32>) -> Result<(), StoreError> {
     let told = rows::told(db, no)?;
     let waits = parked::waits(db, no)?;
     let just_waits: Vec<Waits> = waits.iter().map(|(_, waits)| waits.clone()).collect();
     let story = fold(&told, &just_waits);
-    db.prepare_cached("UPDATE lead SET state = ?2, round = ?3, settled_at = ?4 WHERE no = ?1")?.execute(params![
-        no,
-        state_word(story.state),
-        story.round,
-        story.settled_at.map(micros),
-    ])?;
-    deliveries(db, no, &story)?;
+    db.execute(
+        "UPDATE lead SET state = ?2, round = ?3, settled_at = ?4 WHERE no = ?1",
+        values![no, state_word(story.state), story.round, story.settled_at.map(micros)],
+    )?;
+    deliveries(db, no, &story, arrived)?;
     for (key, waits) in waits {
         if !story.holds(&waits) {
-            db.prepare_cached("DELETE FROM parked WHERE key = ?")?.execute([key])?;
+            db.execute("DELETE FROM parked WHERE key = ?", values![key])?;
         }
     }
     if story.state == LeadState::Erased {
@@ -136,38 +135,36 @@ fn refresh(db: &Connection, no: i64) -> Result<(), StoreError> {
     prune(db, no, &told)
 }
 
-fn deliveries(db: &Connection, no: i64, story: &Story) -> Result<(), StoreError> {
+fn deliveries(db: &dyn Db, no: i64, story: &Story, arrived: &mut BTreeMap<String, u32>) -> Result<(), StoreError> {
     for (id, course) in &story.deliveries {
-        let before: Option<String> = db
-            .prepare_cached("SELECT state FROM delivery WHERE lead = ? AND id = ?")?
-            .query_row(params![no, delivery_key(*id)], |row| row.get(0))
-            .optional()?;
-        if course.state == LeadState::Delivered && before.as_deref() != Some("delivered") {
-            destinations::count_delivered(db, &course.destination)?;
+        let key = delivery_key(*id);
+        let before = db.query_opt("SELECT state FROM delivery WHERE lead = ? AND id = ?", values![no, key])?;
+        if course.state == LeadState::Delivered && before.is_none_or(|row| row.text(0) != "delivered") {
+            *arrived.entry(course.destination.clone()).or_default() += 1;
         }
-        db.prepare_cached(
+        db.execute(
             "INSERT INTO delivery (lead, id, destination, state, received_at)
              VALUES (?1, ?2, ?3, ?4, (SELECT received_at FROM lead WHERE no = ?1))
              ON CONFLICT (lead, id) DO UPDATE SET state = excluded.state, received_at = excluded.received_at
-             WHERE state <> excluded.state OR received_at <> excluded.received_at",
-        )?
-        .execute(params![no, delivery_key(*id), course.destination, state_word(course.state)])?;
+             WHERE delivery.state <> excluded.state OR delivery.received_at <> excluded.received_at",
+            values![no, key, &course.destination, state_word(course.state)],
+        )?;
     }
     Ok(())
 }
 
 /// What a person was, is gone; that there was a lead, stays.
-fn erase(db: &Connection, no: i64) -> Result<(), StoreError> {
+fn erase(db: &dyn Db, no: i64) -> Result<(), StoreError> {
     db.execute(
         "UPDATE lead SET name = '', email = '', company = '', offer_title = '', action = '', search = '', faults = NULL WHERE no = ?",
-        [no],
+        values![no],
     )?;
-    db.execute("DELETE FROM payload WHERE lead = ?", [no])?;
+    db.execute("DELETE FROM payload WHERE lead = ?", values![no])?;
     Ok(())
 }
 
 /// Keeps the latest of what may repeat without end.
-fn prune(db: &Connection, no: i64, told: &[Told]) -> Result<(), StoreError> {
+fn prune(db: &dyn Db, no: i64, told: &[Told]) -> Result<(), StoreError> {
     if told.len() <= KEPT {
         return Ok(());
     }
@@ -185,7 +182,7 @@ fn prune(db: &Connection, no: i64, told: &[Told]) -> Result<(), StoreError> {
     for mut group in groups.into_values() {
         group.sort_unstable();
         for (.., id) in group.iter().rev().skip(KEPT) {
-            db.prepare_cached("DELETE FROM event WHERE lead = ? AND id = ?")?.execute(params![no, id.as_bytes()])?;
+            db.execute("DELETE FROM event WHERE lead = ? AND id = ?", values![no, id.into_bytes()])?;
         }
     }
     Ok(())

@@ -1,14 +1,12 @@
 //! Forgetting: payloads of delivered leads, and old history, in steps so small that recording is never held up.
 
 use jiff::Timestamp;
-use rusqlite::params;
 
+use super::db::{Db, values};
 use super::{Store, StoreError, micros};
 
 /// Leads in one step.
 const LEADS: i64 = 200;
-/// Pages given back to the disk in one step.
-const PAGES: i64 = 256;
 
 /// What one step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,15 +30,12 @@ impl Store {
     /// When the database cannot be written.
     pub async fn forget_payloads(&self, before: Timestamp) -> Result<Step, StoreError> {
         self.write(move |db| {
-            let mut statement =
-                db.prepare_cached("SELECT no FROM lead WHERE settled_at < ? ORDER BY settled_at LIMIT ?")?;
-            let leads: Vec<i64> =
-                statement.query_map(params![micros(before), LEADS], |row| row.get(0))?.collect::<Result<_, _>>()?;
-            for no in &leads {
-                db.prepare_cached("DELETE FROM payload WHERE lead = ?")?.execute([no])?;
-                db.prepare_cached("UPDATE lead SET settled_at = NULL WHERE no = ?")?.execute([no])?;
+            let old = old(db, "SELECT no FROM lead WHERE settled_at < ? ORDER BY settled_at LIMIT ?", before)?;
+            for no in &old {
+                db.execute("DELETE FROM payload WHERE lead = ?", values![*no])?;
+                db.execute("UPDATE lead SET settled_at = NULL WHERE no = ?", values![*no])?;
             }
-            Ok(Step::of(leads.len()))
+            Ok(Step::of(old.len()))
         })
         .await
     }
@@ -51,11 +46,14 @@ impl Store {
     /// When the database cannot be written.
     pub async fn forget_history(&self, before: Timestamp) -> Result<Step, StoreError> {
         self.write(move |db| {
-            let mut statement =
-                db.prepare_cached("SELECT no FROM lead WHERE received_at < ? ORDER BY received_at LIMIT ?")?;
-            let leads: Vec<i64> =
-                statement.query_map(params![micros(before), LEADS], |row| row.get(0))?.collect::<Result<_, _>>()?;
-            for no in &leads {
+            for sql in ["DELETE FROM audit WHERE at < ?", "DELETE FROM erased WHERE at < ?"] {
+                db.execute(sql, values![micros(before)])?;
+            }
+            if let Some(step) = db.forget_at_once(before)? {
+                return Ok(step);
+            }
+            let old = old(db, "SELECT no FROM lead WHERE received_at < ? ORDER BY received_at LIMIT ?", before)?;
+            for no in &old {
                 for sql in [
                     "DELETE FROM payload WHERE lead = ?",
                     "DELETE FROM delivery WHERE lead = ?",
@@ -63,12 +61,10 @@ impl Store {
                     "DELETE FROM parked WHERE lead = ?",
                     "DELETE FROM lead WHERE no = ?",
                 ] {
-                    db.prepare_cached(sql)?.execute([no])?;
+                    db.execute(sql, values![*no])?;
                 }
             }
-            db.prepare_cached("DELETE FROM audit WHERE at < ?")?.execute([micros(before)])?;
-            db.prepare_cached("DELETE FROM erased WHERE at < ?")?.execute([micros(before)])?;
-            Ok(Step::of(leads.len()))
+            Ok(Step::of(old.len()))
         })
         .await
     }
@@ -78,16 +74,16 @@ impl Store {
     /// # Errors
     /// When the database cannot be written.
     pub async fn give_back_room(&self) -> Result<bool, StoreError> {
-        self.write(|db| {
-            let free: i64 = db.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
-            if free > 0 {
-                let mut statement = db.prepare_cached(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
-                let mut rows = statement.query([])?;
-                // Each row is a page given back; the pragma does nothing that is not stepped through.
-                while rows.next()?.is_some() {}
-            }
-            Ok(free > PAGES)
-        })
-        .await
+        self.write(|db| db.give_back_room()).await
     }
+}
+
+/// Some leads that `sql` finds older than `before`. Where others write too, it is asked again once nobody else can change them.
+fn old(db: &dyn Db, sql: &str, before: Timestamp) -> Result<Vec<i64>, StoreError> {
+    let ask = || -> Result<Vec<i64>, StoreError> {
+        db.query(sql, values![micros(before), LEADS])?.iter().map(|row| row.get(0)).collect()
+    };
+    let held = db.hold(ask()?)?;
+    let still = ask()?;
+    Ok(held.into_iter().filter(|no| still.contains(no)).collect())
 }

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use leadrelay_shared::event::{Event, Fact};
 use leadrelay_shared::id::{DeliveryId, LeadId};
 use leadrelay_shared::lead::Format;
-use rusqlite::{Connection, Row};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::db::{Db, Row, values};
 use super::{StoreError, json, read_json, time};
 use crate::api::types::LeadState;
 
@@ -83,14 +83,12 @@ impl Told {
 }
 
 /// Everything told of one lead, oldest first.
-pub(super) fn told(db: &Connection, lead: i64) -> Result<Vec<Told>, StoreError> {
-    let mut statement = db.prepare_cached("SELECT id, at, kind, fact FROM event WHERE lead = ? ORDER BY at, id")?;
-    let mut rows = statement.query([lead])?;
+pub(super) fn told(db: &dyn Db, lead: i64) -> Result<Vec<Told>, StoreError> {
     let mut all = Vec::new();
-    while let Some(row) = rows.next()? {
-        let text = row.get_ref(3)?.as_str().unwrap_or_default();
-        let what = match row.get_ref(2)?.as_str() {
-            Ok("accepted") => read_json(text, "fact").map(What::Accepted),
+    for row in db.query("SELECT id, at, kind, fact FROM event WHERE lead = ? ORDER BY at, id", values![lead])? {
+        let text = row.text(3);
+        let what = match row.text(2) {
+            "accepted" => read_json(text, "fact").map(What::Accepted),
             _ => read_json(text, "fact").map(What::Fact),
         };
         // One damaged fact must not keep the others from being told, nor the ledger from recording.
@@ -144,12 +142,12 @@ pub(super) fn delivery_key(id: DeliveryId) -> [u8; 16] {
 }
 
 /// The lead's id in column `column`. Ids are made by parsing their own text, as anybody outside `shared` does.
-pub(super) fn lead_id(row: &Row<'_>, column: usize) -> Result<LeadId, StoreError> {
+pub(super) fn lead_id(row: &Row, column: usize) -> Result<LeadId, StoreError> {
     parse(Uuid::from_bytes(row.get(column)?), "lead id")
 }
 
 /// The delivery's id in column `column`.
-pub(super) fn delivery_id(row: &Row<'_>, column: usize) -> Result<DeliveryId, StoreError> {
+pub(super) fn delivery_id(row: &Row, column: usize) -> Result<DeliveryId, StoreError> {
     parse(Uuid::from_bytes(row.get(column)?), "delivery id")
 }
 

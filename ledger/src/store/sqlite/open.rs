@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::StoreError;
+use super::super::StoreError;
 
 /// The schema's version, kept in the file.
 const VERSION: i64 = 3;
@@ -61,13 +61,13 @@ pub enum OpenError {
     },
 }
 
-pub(super) struct Opened {
-    pub(super) writer: Connection,
-    pub(super) path: PathBuf,
-    pub(super) lock: File,
+pub(in crate::store) struct Opened {
+    pub(in crate::store) writer: Connection,
+    pub(in crate::store) path: PathBuf,
+    pub(in crate::store) lock: File,
 }
 
-pub(super) fn open(dir: &Path) -> Result<Opened, OpenError> {
+pub(in crate::store) fn open(dir: &Path) -> Result<Opened, OpenError> {
     let directory = |path: &Path| {
         let path = path.to_owned();
         move |source| OpenError::Directory { path, source }
@@ -127,7 +127,7 @@ fn make(writer: &mut Connection, steps: &[&str]) -> rusqlite::Result<()> {
 }
 
 /// A connection that only reads.
-pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
+pub(in crate::store) fn reader(path: &Path) -> Result<Connection, StoreError> {
     let reader = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     reader.busy_timeout(BUSY)?;
     reader.set_prepared_statement_cache_capacity(32);
