@@ -16,6 +16,7 @@ mod replay;
 mod retention;
 pub mod store;
 mod timeline;
+mod tryout;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use leadrelay_router::Rules;
+use leadrelay_shared::mapping::Rules;
 use leadrelay_shared::memory;
 use leadrelay_shared::service::{self, Role};
 

@@ -11,7 +11,7 @@ use leadrelay_shared::id::LeadId;
 use leadrelay_shared::lead::Lead;
 use leadrelay_shared::queue::{CRASHES_MAX, Message, Topic};
 
-use crate::rules::{Routing, Rules};
+use leadrelay_shared::mapping::{Routing, Rules};
 
 /// The messages that settle a lead, and what to count once they are durable.
 #[derive(Debug)]

@@ -15,8 +15,8 @@ use leadrelay_shared::telemetry::{label, metrics};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::outcome::{self, Settlement};
-use crate::rules::Rules;
 use crate::strays;
+use leadrelay_shared::mapping::Rules;
 
 /// Leads claimed at once.
 const BATCH: usize = 64;

@@ -14,7 +14,7 @@ use leadrelay_shared::worker;
 use serde_json::value::RawValue;
 
 use crate::outcome;
-use crate::rules::Rules;
+use leadrelay_shared::mapping::Rules;
 
 /// Strays are few; these are claimed at once.
 const BATCH: usize = 16;

@@ -20,6 +20,7 @@ pub mod config;
 pub mod connector;
 pub mod control;
 pub mod http;
+pub mod mapping;
 pub mod memory;
 pub mod oauth;
 pub mod queue;

@@ -1,9 +1,9 @@
 //! `leadrelay check`: every mistake in the configuration at once; with `--live`, the broker and the destinations asked as well.
 
 use clap::Args as ClapArgs;
-use leadrelay_router::Rules;
 use leadrelay_shared::clock::Clock;
 use leadrelay_shared::config::{Loaded, Reading};
+use leadrelay_shared::mapping::Rules;
 use serde_json::json;
 
 use crate::cli::{Call, Done, Failure};

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
-use leadrelay_router::{Explanation, Outcome, RouteExplanation, Rules, explain};
 use leadrelay_shared::clock::Clock;
 use leadrelay_shared::config::{ConfigError, Loaded, TooLong, nearest};
 use leadrelay_shared::delivery::Record;
@@ -11,6 +10,7 @@ use leadrelay_shared::fields::{Fields, Note};
 use leadrelay_shared::id::LeadId;
 use leadrelay_shared::judge::Judge;
 use leadrelay_shared::lead::{Body, Lead};
+use leadrelay_shared::mapping::{Explanation, Outcome, RouteExplanation, Rules, explain};
 use serde::Serialize;
 
 use super::check::sound;

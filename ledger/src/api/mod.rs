@@ -1,5 +1,6 @@
 //! The admin API: bearer token, problem+json, bounded bodies, and nothing kept by caches on the way.
 
+pub(crate) mod compare;
 pub(crate) mod destinations;
 pub(crate) mod leads;
 mod openapi;
@@ -145,6 +146,7 @@ fn routes(config: &Config, front: Data<Front>) -> impl FnOnce(&mut ServiceConfig
             )
             .service(at("/v1/erase", "POST", web::post().to(privacy::erase)))
             .service(at("/v1/export", "POST", web::post().to(privacy::export)))
+            .service(at("/v1/compare", "POST", web::post().to(compare::compare)))
             .service(at("/v1/audit", "GET", web::get().to(privacy::audit)))
             .service(at("/v1/parked", "GET", web::get().to(parked::list)))
             .service(at("/v1/parked/{id}", "GET", web::get().to(parked::show)))

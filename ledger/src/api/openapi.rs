@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 
 use super::query;
 use super::types::{
-    AuditEntry, DestinationStatus, Erased, Erasure, Held, LeadDetail, LeadSummary, Page, ParkedDetail, ParkedItem,
-    Pause, Repair, Repaired, Replay, Replayed, SourceStatus, Stats, Whom,
+    AuditEntry, Compare, Comparison, DestinationStatus, Erased, Erasure, Held, LeadDetail, LeadSummary, Page,
+    ParkedDetail, ParkedItem, Pause, Repair, Repaired, Replay, Replayed, SourceStatus, Stats, Whom,
 };
 
 pub(super) async fn document() -> HttpResponse {
@@ -75,6 +75,7 @@ fn acting(s: &mut SchemaGenerator) -> Vec<(&'static str, Value)> {
         ("replay", post::<Replay, Replayed>(s, replay, &json!([]))),
         ("destinations/{name}/pause", post::<Pause, DestinationStatus>(s, pause, &path("name"))),
         ("destinations/{name}/check", post::<(), DestinationStatus>(s, check, &path("name"))),
+        ("compare", post::<Compare, Comparison>(s, "What other routes would change for the latest leads", &json!([]))),
         ("erase", post::<Whom, Erased>(s, "Erase every lead of a person", &json!([]))),
         ("export", post::<Whom, Held>(s, "Everything that is held about a person", &json!([]))),
         ("destinations/{name}/resume", post::<(), DestinationStatus>(s, "End a pause by hand", &path("name"))),

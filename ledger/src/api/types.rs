@@ -431,6 +431,66 @@ pub struct Erased {
     pub leads: Vec<Erasure>,
 }
 
+/// Other routes, to be tried on leads that came in.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Compare {
+    /// `[[routes]]`, as they would stand in the configuration.
+    pub routes: String,
+    /// On how many of the latest leads; at most 1000.
+    #[serde(default = "Compare::last")]
+    pub last: usize,
+}
+
+impl Compare {
+    fn last() -> usize {
+        100
+    }
+}
+
+/// What other routes would change.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Comparison {
+    /// Leads that both were tried on: the latest whose bodies are still kept.
+    pub leads: u64,
+    /// Those of them for which something would be different.
+    pub changed: u64,
+    /// The latest of these.
+    pub told: Vec<Changed>,
+}
+
+/// A lead for which something would be different.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Changed {
+    /// The lead.
+    pub lead: LeadId,
+    /// What.
+    pub differences: Vec<Difference>,
+}
+
+/// One difference between two records.
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Difference {
+    /// The destination that the record is for.
+    pub destination: String,
+    /// The field; absent where there is a record on one side alone.
+    pub field: Option<String>,
+    /// What it is by the rules as they are.
+    pub before: Option<String>,
+    /// What it would be.
+    pub after: Option<String>,
+}
+
+/// Prints where it is, and never what a person wrote.
+impl fmt::Debug for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Difference")
+            .field("destination", &self.destination)
+            .field("field", &self.field)
+            .finish_non_exhaustive()
+    }
+}
+
 /// One act of an operator.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct AuditEntry {

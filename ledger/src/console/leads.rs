@@ -2,13 +2,13 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path, Query};
-use leadrelay_shared::lead::{Body, Facts};
+use leadrelay_shared::lead::{Body, Facts, Lead};
 use minijinja::context;
 
 use super::failure::Failure;
 use super::guard::{Posted, Visitor};
 use super::page::{of, page};
-use super::{operator, to};
+use super::{operator, to, tries};
 use crate::api::types::LeadDetail;
 use crate::api::{Api, leads as answers, query};
 use crate::progress::Progress;
@@ -36,7 +36,9 @@ pub(super) async fn list(api: Data<Api>, visitor: Visitor, pairs: Pairs) -> Resu
 pub(super) async fn show(api: Data<Api>, visitor: Visitor, id: Path<String>) -> Result<HttpResponse, Failure> {
     let id = answers::the_one(&api, &id).await?;
     let detail = answers::whole(&api, id).await?;
-    let values = context! { parsed => of(parsed(&detail)), lead => of(detail) };
+    let as_it_came = api.store.kept(id).await?.and_then(|kept| kept.lead);
+    let mapped = as_it_came.and_then(|lead| tries::mapped(&api, &Lead { faults: detail.faults.clone(), ..lead }));
+    let values = context! { mapped, parsed => of(parsed(&detail)), lead => of(detail) };
     page(&visitor, api.ctx.clock.now(), "lead.html", values)
 }
 

@@ -19,6 +19,7 @@ mod replay;
 mod session;
 mod shapes;
 mod sources;
+mod tries;
 
 use actix_web::http::header::LOCATION;
 use actix_web::middleware::from_fn;
@@ -80,6 +81,7 @@ pub(crate) fn routes(
             .service(web::resource("/parked/{id}").get(parked::show).post(parked::act))
             .service(web::resource("/replay").get(replay::preview).post(replay::begin))
             .service(get("/jobs/{id}", web::get().to(jobs::show)))
+            .service(web::resource("/try").get(tries::ask).post(tries::answer))
             .service(get("/sources", web::get().to(sources::list)))
             .service(get("/destinations", web::get().to(destinations::list)))
             .service(post("/destinations/{name}", web::post().to(destinations::act)))

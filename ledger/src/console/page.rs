@@ -14,7 +14,7 @@ use super::guard::Visitor;
 use super::{assets, shapes};
 
 /// Every template, by name. The names end in `.html`, which is what makes the engine escape each value.
-const PAGES: [(&str, &str); 17] = [
+const PAGES: [(&str, &str); 18] = [
     ("layout.html", include_str!("pages/layout.html")),
     ("parts.html", include_str!("pages/parts.html")),
     ("failure.html", include_str!("pages/failure.html")),
@@ -26,6 +26,7 @@ const PAGES: [(&str, &str); 17] = [
     ("parked_one.html", include_str!("pages/parked_one.html")),
     ("replay.html", include_str!("pages/replay.html")),
     ("job.html", include_str!("pages/job.html")),
+    ("try.html", include_str!("pages/try.html")),
     ("sources.html", include_str!("pages/sources.html")),
     ("destinations.html", include_str!("pages/destinations.html")),
     ("erase.html", include_str!("pages/erase.html")),

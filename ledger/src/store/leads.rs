@@ -91,6 +91,20 @@ impl Store {
         self.read(move |db| kept(db, id)).await
     }
 
+    /// The latest leads whose bodies are still kept, as they came in.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn latest(&self, limit: usize) -> Result<Vec<Lead>, StoreError> {
+        self.read(move |db| {
+            let sql = "SELECT l.id, l.source, l.received_at, l.format, l.faults, l.round, p.body FROM lead l JOIN payload p ON p.lead = l.no
+                       WHERE l.accepted IS NOT NULL ORDER BY l.received_at DESC LIMIT ?";
+            let rows = db.query(sql, values![i64::try_from(limit).unwrap_or(i64::MAX)])?;
+            rows.iter().map(as_it_came).collect()
+        })
+        .await
+    }
+
     /// The lead of a delivery.
     ///
     /// # Errors
@@ -187,6 +201,18 @@ fn kept(db: &dyn Db, id: LeadId) -> Result<Option<Kept>, StoreError> {
         _ => None,
     };
     Ok(Some(Kept { lead, id, round, state }))
+}
+
+fn as_it_came(row: &Row) -> Result<Lead, StoreError> {
+    Ok(Lead {
+        id: rows::lead_id(row, 0)?,
+        source: row.get(1)?,
+        received_at: time(row.get(2)?)?,
+        format: rows::format(row.text(3))?,
+        faults: faults(row, 4)?,
+        round: row.get(5)?,
+        body: Body::from(row.get::<Vec<u8>>(6)?),
+    })
 }
 
 fn body(db: &dyn Db, no: i64) -> Result<Option<Body>, StoreError> {

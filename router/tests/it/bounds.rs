@@ -1,7 +1,7 @@
 //! What rules cannot do: run for ever, fill the memory, overflow the stack, or say what a lead says when they fail.
 
-use leadrelay_router::Routing;
 use leadrelay_shared::delivery::ParkReason;
+use leadrelay_shared::mapping::Routing;
 use serde_json::json;
 
 use crate::support;

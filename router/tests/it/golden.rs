@@ -5,8 +5,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use leadrelay_router::explain;
 use leadrelay_shared::lead::Lead;
+use leadrelay_shared::mapping::explain;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

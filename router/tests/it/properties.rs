@@ -1,7 +1,7 @@
 //! Any body at all: routing never panics, says the same twice, and its ids depend on lead and destination alone.
 
-use leadrelay_router::explain;
 use leadrelay_shared::id::DeliveryId;
+use leadrelay_shared::mapping::explain;
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use leadrelay_router::Rules;
 use leadrelay_shared::config::{Config, Loader, Mistake};
 use leadrelay_shared::id::LeadId;
 use leadrelay_shared::lead::{Body, Format, Lead};
+use leadrelay_shared::mapping::Rules;
 
 const NAMES: &str = r#"
 [sources.addon]

@@ -87,6 +87,7 @@ fn pages() -> Vec<(&'static str, String)> {
         ("refused", format!("/parked/{}", delivery(8, "partner", 0).id)),
         ("repair", format!("/parked/{}", lead_id(90))),
         ("replay", "/replay?reason=rejected".to_owned()),
+        ("try", format!("/try?lead={}", lead_id(8))),
         ("sources", "/sources".to_owned()),
         ("destinations", "/destinations".to_owned()),
         ("erase", format!("/leads/{}/erase", lead_id(8))),
@@ -163,6 +164,18 @@ async fn a_morning(screen: Screen) {
     browser.click("main button").await;
     sent(&ledger, &browser, "Done: 4 on their way again.").await;
     assert_eq!(ledger.depth("deliver.partner").await, 5);
+
+    browser.go(&url(&ledger, &format!("/try?lead={}", lead_id(8)))).await;
+    browser
+        .write(
+            "#routes",
+            "[[routes]]\nname = \"all\"\nto = \"crm\"\n[routes.fields]\nlastname = \"{{ lead.last_name }}\"\n",
+        )
+        .await;
+    browser.click("button[value=try]").await;
+    ledger.until("tried", async || browser.text("main").await.contains("\"lastname\": \"Lee8\"")).await;
+    browser.click("button[value=compare]").await;
+    ledger.until("compared", async || browser.text("#answer").await == "40 of the latest 41 leads would change").await;
 
     browser.go(&url(&ledger, "/destinations")).await;
     browser.write("#reason-crm", "the CRM is being moved\u{e007}").await;

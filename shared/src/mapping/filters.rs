@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use leadrelay_shared::fields::cut;
+use crate::fields::cut;
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State};
 
-use crate::country;
-use crate::scope::Scope;
-use crate::value::{self, Unfit, VALUE_BYTES};
+use super::country;
+use super::scope::Scope;
+use super::value::{self, Unfit, VALUE_BYTES};
 
 /// Tables for `lookup`, by name; keys are folded with [`fold`].
 pub(crate) type Tables = BTreeMap<String, BTreeMap<String, Value>>;
@@ -82,7 +82,7 @@ fn text<T>(result: Result<T, Unfit>) -> Result<T, Error> {
     result.map_err(unfit)
 }
 
-/// The engine's error for a value that does not fit; [`crate::template`] finds the reason in it again.
+/// The engine's error for a value that does not fit; [`super::template`] finds the reason in it again.
 pub(crate) fn unfit(reason: Unfit) -> Error {
     Error::new(ErrorKind::InvalidOperation, "the value does not fit").with_source(reason)
 }

@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 
-use leadrelay_shared::config::{Mistake, RouteConfig};
-use leadrelay_shared::delivery::Record;
-use leadrelay_shared::fields::Note;
+use crate::config::{Mistake, RouteConfig};
+use crate::delivery::Record;
+use crate::fields::Note;
 use minijinja::value::Value;
 use serde_json::{Map, Value as Json};
 
-use crate::scope::Scope;
-use crate::template::{Code, Failure, Language};
-use crate::value::{self, RECORD_BYTES, is_too_deep};
+use super::scope::Scope;
+use super::template::{Code, Failure, Language};
+use super::value::{self, RECORD_BYTES, is_too_deep};
 
 /// How TOML's dates and times look once they are JSON.
 const TOML_DATETIME: &str = "$__toml_private_datetime";

@@ -5,10 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use leadrelay_shared::config::{Mistake, nearest};
+use crate::config::{Mistake, nearest};
 use minijinja::machinery::ast::{BinOpKind, Call, CallArg, CallType, Expr, Stmt};
 
-use crate::scope;
+use super::scope;
 
 /// Every filter that rules may use.
 #[rustfmt::skip]
@@ -165,8 +165,17 @@ impl Walk<'_, '_> {
                 self.statements(&s.macro_decl.body);
             }
             Stmt::Do(s) => self.call(&s.call),
+            Stmt::Include(_) => self.alone("include"),
+            Stmt::Extends(_) => self.alone("extends"),
+            Stmt::Import(_) | Stmt::FromImport(_) => self.alone("import"),
+            Stmt::Block(_) => self.alone("block"),
             _ => {}
         }
+    }
+
+    /// The engine knows these for the console's pages; a template of the rules stands alone.
+    fn alone(&mut self, statement: &str) {
+        self.mistakes.push(Mistake::new(self.key, format!("unknown statement {statement}")));
     }
 
     fn expressions<'e, 's: 'e>(&mut self, expressions: impl IntoIterator<Item = &'e Expr<'s>>) {
@@ -238,6 +247,7 @@ impl Walk<'_, '_> {
                 self.expression(of);
             }
             CallType::Object(of) => self.expression(of),
+            CallType::Block(_) => self.alone("block"),
         }
         self.arguments(&call.args);
     }

@@ -5,12 +5,12 @@
 
 use std::sync::{Arc, OnceLock};
 
-use leadrelay_shared::delivery::Record;
-use leadrelay_shared::lead::{Facts, Lead};
+use crate::delivery::Record;
+use crate::lead::{Facts, Lead};
 use minijinja::value::{Enumerator, Object, Value};
 use serde_json::Value as Json;
 
-use crate::{country, value};
+use super::{country, value};
 
 /// The members of `lead`, in the order of a record that has them all.
 pub(crate) const NAMES: [&str; 21] = [
@@ -157,9 +157,9 @@ mod tests {
     #[test]
     fn every_name_is_a_member_and_nothing_else_is() {
         let lead = Lead {
-            id: leadrelay_shared::id::LeadId::derive(&[b"x"]),
+            id: crate::id::LeadId::derive(&[b"x"]),
             source: "addon".into(),
-            format: leadrelay_shared::lead::Format::Marketplace,
+            format: crate::lead::Format::Marketplace,
             received_at: jiff::Timestamp::UNIX_EPOCH,
             body: r#"{"UserDetails":{"Country":"Deutschland"}}"#.into(),
             faults: Vec::new(),

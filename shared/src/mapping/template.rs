@@ -5,17 +5,17 @@
 
 use std::sync::Arc;
 
-use leadrelay_shared::config::Mistake;
+use crate::config::Mistake;
 use minijinja::machinery::{ast, parse, parse_expr, tokenize};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 use serde_json::Value as Json;
 
-use crate::check::Checker;
-use crate::filters::{self, Tables};
-use crate::scope::Scope;
-use crate::value::{self, Unfit, VALUE_BYTES};
+use super::check::Checker;
+use super::filters::{self, Tables};
+use super::scope::Scope;
+use super::value::{self, Unfit, VALUE_BYTES};
 
 /// What one value may cost: an instruction is 1, and so are 64 bytes made or read.
 const FUEL: u64 = 100_000;
@@ -218,8 +218,8 @@ impl From<Unfit> for Failure {
 
 #[cfg(test)]
 mod tests {
+    use super::check::{FILTERS, TESTS};
     use super::*;
-    use crate::check::{FILTERS, TESTS};
 
     #[test]
     fn every_name_that_rules_may_use_is_known_to_the_engine() {

@@ -1,13 +1,13 @@
 //! What the rules would do with a lead, for a person: nothing is sent.
 
-use leadrelay_shared::delivery::Record;
-use leadrelay_shared::fields::Note;
-use leadrelay_shared::lead::{Fault, Lead};
+use crate::delivery::Record;
+use crate::fields::Note;
+use crate::lead::{Fault, Lead};
 use serde::Serialize;
 
-use crate::route::Verdict;
-use crate::rules::Rules;
-use crate::scope::Scope;
+use super::route::Verdict;
+use super::rules::Rules;
+use super::scope::Scope;
 
 /// What would become of a lead.
 #[derive(Clone, Debug, Serialize)]

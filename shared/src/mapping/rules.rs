@@ -5,17 +5,17 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use leadrelay_shared::config::{Config, Mistake};
-use leadrelay_shared::delivery::{Delivery, ParkReason};
-use leadrelay_shared::fields::Note;
-use leadrelay_shared::id::{DeliveryId, LeadId};
-use leadrelay_shared::lead::Lead;
+use crate::config::{Config, Mistake};
+use crate::delivery::{Delivery, ParkReason};
+use crate::fields::Note;
+use crate::id::{DeliveryId, LeadId};
+use crate::lead::Lead;
 
-use crate::filters::{self, Tables};
-use crate::route::{Route, Verdict};
-use crate::scope::Scope;
-use crate::template::Language;
-use crate::value;
+use super::filters::{self, Tables};
+use super::route::{Route, Verdict};
+use super::scope::Scope;
+use super::template::Language;
+use super::value;
 
 /// The routes of a configuration, compiled.
 pub struct Rules {
