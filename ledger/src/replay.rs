@@ -3,7 +3,7 @@
 //! Invariant: a delivery keeps its id, so nothing that is sent again can make a second record. Each time is a round of its
 //! own, higher than any that the lead or one of its deliveries has had, and the message and its `Replayed` event are
 //! published in one call. The fact is recorded here as well, at once, so that a second click finds nothing parked; one
-//! operator's wish is carried out at a time.
+//! operator's wish is carried out at a time, by all ledgers on one store.
 
 use std::sync::Arc;
 
@@ -15,10 +15,10 @@ use leadrelay_shared::id::{DeliveryId, LeadId};
 use leadrelay_shared::lead::{Body, Fault, Lead};
 use leadrelay_shared::queue::{Message, Queue, QueueError, Topic};
 use leadrelay_shared::service::Ctx;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::api::types::{Filter, LeadState, Repaired, Replayed};
-use crate::store::{Kept, ParkedRow, Store, StoreError};
+use crate::store::{Kept, ParkedRow, Store, StoreError, Turn};
 
 /// Parked items in memory at once; each may hold a whole body.
 const BATCH: usize = 32;
@@ -64,16 +64,21 @@ impl Replayer {
         Self { store, queue, clock, loaded, turn: Arc::default() }
     }
 
+    /// Waits until nobody else sends anything on its way again, here or at another ledger.
+    async fn turn(&self) -> Result<(OwnedMutexGuard<()>, Turn), Refusal> {
+        Ok((self.turn.clone().lock_owned().await, self.store.turn().await?))
+    }
+
     /// Sends one parked item on its way again, as it is.
     pub(crate) async fn release(&self, id: &str) -> Result<(), Refusal> {
-        let _turn = self.turn.lock().await;
+        let _turn = self.turn().await?;
         let row = self.parked(id).await?;
         self.publish(vec![self.again(row.waiting, row.lead_round + 1)?]).await
     }
 
     /// Judges a new body for a parked lead, and unless `dry_run` sends it on its way when there is nothing wrong with it.
     pub(crate) async fn repair(&self, id: &str, body: Vec<u8>, dry_run: bool) -> Result<Repaired, Refusal> {
-        let _turn = self.turn.lock().await;
+        let _turn = self.turn().await?;
         let row = self.parked(id).await?;
         let Waiting::Lead(mut lead) = row.waiting else {
             let reason = "it is a delivery, and the record is made by the rules: release it, or correct the rules and replay its lead";
@@ -94,8 +99,8 @@ impl Replayer {
     /// Sends leads, deliveries or parked items on their way again.
     pub(crate) async fn by_ids(&self, ids: Vec<String>) -> Result<Replayed, Refusal> {
         let mut replayed = Replayed::default();
+        let _turn = self.turn().await?;
         for id in ids {
-            let _turn = self.turn.lock().await;
             match self.by_id(&id).await {
                 Ok(count) => replayed.count += count,
                 Err(refusal @ (Refusal::Unknown | Refusal::NotNow(_))) => {
@@ -109,7 +114,7 @@ impl Replayer {
 
     /// Sends every parked item that matches on its way again, a few at a time.
     pub(crate) async fn by_filter(&self, filter: Filter) -> Result<Replayed, Refusal> {
-        let _turn = self.turn.lock().await;
+        let _turn = self.turn().await?;
         // What is parked anew while this runs is not taken up a second time.
         let now = self.clock.now();
         let filter = Filter { until: Some(filter.until.map_or(now, |until| until.min(now))), ..filter };

@@ -32,6 +32,7 @@ pub(crate) use fold::Story;
 pub use leads::{FoundLead, Kept};
 pub use parked::ParkedRow;
 pub use postgres::Fault;
+pub(crate) use postgres::Turn;
 pub use retention::Step;
 pub(crate) use rows::{Acceptance, Told, What, state, state_word};
 pub use transfer::{MoveError, Moved};
@@ -87,6 +88,15 @@ impl Store {
         match &self.0 {
             Engine::Sqlite(sqlite) => sqlite.close(),
             Engine::Postgres(postgres) => postgres.close(),
+        }
+    }
+
+    /// Waits until it is this one's turn among all ledgers on this store, for as long as what is answered lives.
+    pub(crate) async fn turn(&self) -> Result<Turn, StoreError> {
+        match &self.0 {
+            // There is no other.
+            Engine::Sqlite(_) => Ok(Turn::default()),
+            Engine::Postgres(postgres) => postgres.clone().turn().await,
         }
     }
 

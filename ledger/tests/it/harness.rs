@@ -195,26 +195,35 @@ impl<S: Stand> Ledger<S> {
         self.request("POST", path, &self.bearer(), &body.to_string()).await
     }
 
+    /// Asks another ledger that has the same token.
+    pub(crate) async fn post_at(&self, address: SocketAddr, path: &str, body: &Value) -> Answer {
+        asked(address, "POST", path, &self.bearer(), &body.to_string()).await
+    }
+
     fn bearer(&self) -> String {
         format!("Authorization: Bearer {}\r\n", self.token)
     }
 
     /// One request, as it goes over the wire.
     pub(crate) async fn request(&self, method: &str, path: &str, headers: &str, body: &str) -> Answer {
-        let mut stream = TcpStream::connect(self.address).await.expect("connected");
-        let length = body.len();
-        let text = format!(
-            "{method} {path} HTTP/1.1\r\nHost: ledger\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
-        );
-        // A server that refuses a large body may close before it has read all of it.
-        let _ = stream.write_all(text.as_bytes()).await;
-        let mut bytes = Vec::new();
-        let _ = tokio::time::timeout(HANG, stream.read_to_end(&mut bytes)).await.expect("an answer");
-        let text = String::from_utf8(bytes).expect("text");
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
-        let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).expect("a status");
-        Answer { status, head: head.to_lowercase(), body: body.to_owned() }
+        asked(self.address, method, path, headers, body).await
     }
+}
+
+async fn asked(address: SocketAddr, method: &str, path: &str, headers: &str, body: &str) -> Answer {
+    let mut stream = TcpStream::connect(address).await.expect("connected");
+    let length = body.len();
+    let text = format!(
+        "{method} {path} HTTP/1.1\r\nHost: ledger\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
+    );
+    // A server that refuses a large body may close before it has read all of it.
+    let _ = stream.write_all(text.as_bytes()).await;
+    let mut bytes = Vec::new();
+    let _ = tokio::time::timeout(HANG, stream.read_to_end(&mut bytes)).await.expect("an answer");
+    let text = String::from_utf8(bytes).expect("text");
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
+    let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).expect("a status");
+    Answer { status, head: head.to_lowercase(), body: body.to_owned() }
 }
 
 /// Failure points are the whole process's: a test that arms one holds this.

@@ -9,10 +9,11 @@ use leadrelay_shared::clock::Clock;
 use leadrelay_shared::config::{Database, Secret};
 use leadrelay_shared::event::{Event, Fact};
 use leadrelay_shared::lead::Lead;
-use leadrelay_shared::service::State;
+use leadrelay_shared::service::{Ctx, State, Status, Stop};
 use leadrelay_testkit::postgres::Postgres;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use serde_json::Value;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::fixtures::*;
 use crate::harness;
@@ -227,6 +228,28 @@ async fn while_the_server_is_away_events_wait_and_it_is_found_again() {
     recovered(&ledger).await;
     assert_eq!(leads(&ledger).await, 3);
     ledger.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_clicks_at_two_ledgers_send_once() {
+    let ledger = Ledger::start().await;
+    let second = Ctx { stop: Stop::default(), status: Status::default(), ..ledger.ctx.clone() };
+    let running = AbortOnDropHandle::new(tokio::spawn(leadrelay_ledger::run(second.clone())));
+    second.status.ready(&["ledger"]).await;
+    let other = second.status.address("admin").await;
+    let (none, ids) = (serde_json::json!({}), 0..20);
+    for n in ids.clone() {
+        let (event, message) = parked(10, n, "crm", 0);
+        ledger.tell(&[accepted(1, &lead(n)), routed(2, n, &["crm"], 0), event], &[message]).await;
+        let path = format!("/api/v1/parked/{}/release", delivery(n, "crm", 0).id);
+        let (one, two) = tokio::join!(ledger.post(&path, &none), ledger.post_at(other, &path, &none));
+        let mut statuses = [one.status, two.status];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 409], "{one:?} {two:?}");
+    }
+    assert_eq!(ledger.depth("deliver.crm").await, ids.len() as u64);
+    second.stop.drain();
+    running.await.expect("no panic").expect("no error");
 }
 
 #[tokio::test]

@@ -27,6 +27,8 @@ use super::{OpenError, StoreError, blocking};
 
 /// Connections at once; further work waits.
 const CONNECTIONS: usize = 6;
+/// What the one holds whose turn it is: `turn` in ASCII.
+const TURN: i64 = 0x7475_726e;
 /// How often a transaction is tried that others get in the way of.
 const TRIES: u32 = 10;
 
@@ -39,6 +41,12 @@ pub(super) struct Postgres {
     idle: Mutex<Vec<Session>>,
     permits: Arc<Semaphore>,
     months: Months,
+}
+
+/// Ends when it is dropped: the server lets the next one have it when the connection closes.
+#[derive(Default)]
+pub(crate) struct Turn {
+    _session: Option<Mutex<Session>>,
 }
 
 impl fmt::Debug for Postgres {
@@ -60,6 +68,16 @@ impl Postgres {
     /// Lets go of the connections that nobody uses.
     pub(super) fn close(&self) {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Waits for the turn on a connection of its own, which it holds.
+    pub(super) async fn turn(self: Arc<Self>) -> Result<Turn, StoreError> {
+        blocking(move || {
+            let session = Session::new(&self.database, &self.handle, &self.months)?;
+            session.batch(&format!("SELECT pg_advisory_lock({TURN})"))?;
+            Ok(Turn { _session: Some(Mutex::new(session)) })
+        })
+        .await
     }
 
     pub(super) async fn write<T: Send + 'static>(
