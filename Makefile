@@ -1,7 +1,7 @@
 # Each target is one command; continuous integration calls the same ones.
 .PHONY: test lint bench chaos smoke needs
 
-# Everything that the tests talk to is installed by this: a C compiler and make for SQLite and the allocator, and RabbitMQ.
+# Everything that the tests talk to is installed by this: a C compiler and make for SQLite and the allocator, RabbitMQ, PostgreSQL.
 needs:
 	@.ci/needs
 

@@ -11,8 +11,8 @@ use leadrelay_shared::config::ConfigError;
 use leadrelay_shared::service::{RunError, Stopped};
 
 use crate::commands::{
-    check, completions, demo, destinations, init, leads, parked, queue, replay, schema, secrets, send, setup, source,
-    try_lead, up,
+    check, completions, demo, destinations, init, leads, ledger, parked, queue, replay, schema, secrets, send, setup,
+    source, try_lead, up,
 };
 use crate::output::{Output, say};
 use crate::place::Place;
@@ -69,6 +69,8 @@ enum Command {
     Setup(setup::Args),
     /// Move what waits from the embedded queue to RabbitMQ, and back.
     Queue(queue::Args),
+    /// Move the history into PostgreSQL.
+    Ledger(ledger::Args),
     /// Print the JSON Schema of the configuration, for editors.
     Schema,
     /// Print a completion script for a shell.
@@ -177,6 +179,7 @@ fn run(cli: Cli) -> Done {
         Command::Destinations(args) => block_on(destinations::run(&call, args)),
         Command::Setup(args) => block_on(setup::run(&call, args)),
         Command::Queue(args) => block_on(queue::run(&call, args)),
+        Command::Ledger(args) => block_on(ledger::run(&call, &args)),
         Command::Schema => schema::run(&call),
         Command::Completions(args) => completions::run(&call, args),
         Command::Secrets(args) => secrets::run(&call, args),

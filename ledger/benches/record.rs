@@ -1,14 +1,17 @@
-//! Facts recorded per second, in batches as the recorder makes them: three for each lead, on a disk that is waited for.
+//! Facts recorded per second, in batches as the recorder makes them: three for each lead. A file waits for the disk; PostgreSQL is a
+//! cluster of the tests' own, which does not, so its figure is that of the statements and the way to the server.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use leadrelay_ledger::store::Store;
 use leadrelay_shared::clock::Clock;
+use leadrelay_shared::config::{Database, Secret};
 use leadrelay_shared::delivery::Receipt;
 use leadrelay_shared::event::{About, Event, Fact};
 use leadrelay_shared::id::{DeliveryId, LeadId};
 use leadrelay_shared::lead::{Format, Lead};
+use leadrelay_testkit::postgres;
 
 const BATCH: usize = 500;
 const FOR: Duration = Duration::from_secs(10);
@@ -50,6 +53,23 @@ fn facts(n: u64) -> [Event; 3] {
 async fn main() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = Store::open(dir.path()).expect("a store");
+    let leads = recorded("SQLite", &store).await;
+    let size = std::fs::metadata(dir.path().join("ledger.db")).expect("the file").len();
+    println!("SQLite: {} bytes for each of {leads} leads, payload included", size / leads);
+
+    let test = postgres::shared().database();
+    let database = Database::parse(&test.url).expect("a database");
+    let database = Database { password: Some(Secret::plain(test.password)), ..database };
+    let store = Store::connect(database).await.expect("a store");
+    let leads = recorded("PostgreSQL", &store).await;
+    let size: u64 =
+        postgres::shared().sql(&test.name, "SELECT pg_database_size(current_database())").parse().expect("a size");
+    println!("PostgreSQL: {} bytes for each of {leads} leads, payload included", size / leads);
+}
+
+/// Records for a while, says how fast, and answers how many leads.
+#[expect(clippy::print_stdout, reason = "the figures are what it is for")]
+async fn recorded(name: &str, store: &Store) -> u64 {
     let clock = Clock::real();
     let (mut leads, mut recorded) = (0u64, 0usize);
     // As they come when everything keeps up (a lead's facts together), and when deliveries lag behind.
@@ -69,8 +89,7 @@ async fn main() {
         let seconds = (clock.monotonic() - began).as_secs_f64();
         #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
         let rate = (recorded - first) as f64 / seconds;
-        println!("recorded {rate:.0} facts/s, deliveries {lag} leads behind");
+        println!("{name}: recorded {rate:.0} facts/s, deliveries {lag} leads behind");
     }
-    let size = std::fs::metadata(dir.path().join("ledger.db")).expect("the file").len();
-    println!("{} bytes for each of {leads} leads, payload included", size / leads);
+    leads
 }

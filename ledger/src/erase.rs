@@ -18,7 +18,7 @@ impl Replayer {
     /// Erases a lead. Erasing it again changes nothing and says the same of what remains.
     pub(crate) async fn erase(&self, lead: LeadId) -> Result<Erasure, Refusal> {
         // Not while something is sent on its way again: what is read before would be published after.
-        let _turn = self.turn.lock().await;
+        let _turn = self.turn().await?;
         let Some(found) = self.store.lead(lead).await? else { return Err(Refusal::Unknown) };
         let parked = self.store.parked_of_lead(lead).await?.len();
         let before = found.summary.state == LeadState::Erased;

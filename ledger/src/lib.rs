@@ -1,7 +1,7 @@
 //! Remembers: events and parked messages in, history, search and replay out.
 //!
 //! The ledger is a reader: if it is down, leads still flow and history arrives late. So whatever is wrong with its store is
-//! told and tried again, and ends nothing; only a second ledger on the same store is refused.
+//! told and tried again, and ends nothing; only a second ledger on the same file is refused.
 
 mod acts;
 pub mod api;
@@ -84,12 +84,10 @@ async fn work(ctx: &Ctx, front: &Front) -> Result<(), RunError> {
 async fn opened(ctx: &Ctx) -> Result<Option<Store>, RunError> {
     let (mut delay, mut told) = (RETRY_FIRST, String::new());
     loop {
-        let data_dir = ctx.loaded.data_dir();
-        let (bland, reason) = match tokio::task::spawn_blocking(move || Store::open(&data_dir)).await {
-            Ok(Ok(store)) => return Ok(Some(store)),
-            Ok(Err(error @ OpenError::Locked { .. })) => return Err(RunError::Other(error.to_string())),
-            Ok(Err(error)) => (error.bland(), error.to_string()),
-            Err(_) => ("opening it panicked", "opening the ledger panicked".to_owned()),
+        let (bland, reason) = match Store::of(&ctx.loaded).await {
+            Ok(store) => return Ok(Some(store)),
+            Err(error @ OpenError::Locked { .. }) => return Err(RunError::Other(error.to_string())),
+            Err(error) => (error.bland(), error.to_string()),
         };
         if told != reason {
             tracing::error!(

@@ -11,5 +11,5 @@ static ALLOCATOR: memory::Allocator = memory::Allocator;
 fn main() -> ExitCode {
     let role =
         Role::new(LEDGER, "keeps the history of every lead, and serves the operators' API.", leadrelay_ledger::run);
-    service::main(role.for_operators())
+    service::main(role.for_operators().told("ledger"))
 }

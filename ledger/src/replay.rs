@@ -3,7 +3,7 @@
 //! Invariant: a delivery keeps its id, so nothing that is sent again can make a second record. Each time is a round of its
 //! own, higher than any that the lead or one of its deliveries has had, and the message and its `Replayed` event are
 //! published in one call. The fact is recorded here as well, at once, so that a second click finds nothing parked; one
-//! operator's wish is carried out at a time.
+//! operator's wish is carried out at a time, by all ledgers on one store.
 
 use std::sync::Arc;
 
@@ -15,11 +15,11 @@ use leadrelay_shared::id::{DeliveryId, LeadId};
 use leadrelay_shared::lead::{Body, Fault, Lead};
 use leadrelay_shared::queue::{Message, Queue, QueueError, Topic};
 use leadrelay_shared::service::Ctx;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::api::types::{Filter, LeadState, Repaired, Replayed};
 use crate::progress::Progress;
-use crate::store::{Kept, ParkedRow, Store, StoreError};
+use crate::store::{Kept, ParkedRow, Store, StoreError, Turn};
 
 /// Parked items in memory at once; each may hold a whole body.
 const BATCH: usize = 32;
@@ -84,16 +84,21 @@ impl Replayer {
         Self { store, queue, clock, loaded, turn: Arc::default() }
     }
 
+    /// Waits until nobody else sends anything on its way again, here or at another ledger.
+    pub(crate) async fn turn(&self) -> Result<(OwnedMutexGuard<()>, Turn), Refusal> {
+        Ok((self.turn.clone().lock_owned().await, self.store.turn().await?))
+    }
+
     /// Sends one parked item on its way again, as it is.
     pub(crate) async fn release(&self, id: &str) -> Result<(), Refusal> {
-        let _turn = self.turn.lock().await;
+        let _turn = self.turn().await?;
         let row = self.parked(id).await?;
         self.publish(vec![self.again(row.waiting, row.lead_round + 1)?]).await
     }
 
     /// Judges a new body for a parked lead, and unless `dry_run` sends it on its way when there is nothing wrong with it.
     pub(crate) async fn repair(&self, id: &str, body: Vec<u8>, dry_run: bool) -> Result<Repaired, Refusal> {
-        let _turn = self.turn.lock().await;
+        let _turn = self.turn().await?;
         let row = self.parked(id).await?;
         let Waiting::Lead(mut lead) = row.waiting else {
             let reason = "it is a delivery, and the record is made by the rules: release it, or correct the rules and replay its lead";
@@ -114,8 +119,8 @@ impl Replayer {
     /// Sends leads, deliveries or parked items on their way again.
     pub(crate) async fn by_ids(&self, ids: Vec<String>, progress: &Progress) -> Result<Replayed, Refusal> {
         let mut replayed = Replayed::default();
+        let _turn = self.turn().await?;
         for id in ids {
-            let _turn = self.turn.lock().await;
             match self.by_id(&id).await {
                 Ok(count) => {
                     replayed.count += count;
@@ -139,7 +144,7 @@ impl Replayer {
         let (mut replayed, mut cursor) = (Replayed::default(), None);
         loop {
             // A turn for each batch, so that others need not wait for the last: what they have sent or erased is not read here.
-            let _turn = self.turn.lock().await;
+            let _turn = self.turn().await?;
             let (rows, next) = self.store.parked_rows(filter.clone(), BATCH, cursor).await?;
             let mut steps = Vec::with_capacity(rows.len());
             for row in rows {

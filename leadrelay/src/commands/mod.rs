@@ -8,6 +8,7 @@ pub(crate) mod filter;
 pub(crate) mod init;
 pub(crate) mod input;
 pub(crate) mod leads;
+pub(crate) mod ledger;
 pub(crate) mod parked;
 pub(crate) mod queue;
 pub(crate) mod replay;

@@ -31,7 +31,8 @@ fn command(dir: &Path, args: &[&str]) -> Command {
         .env("DYNAMICS_CLIENT_SECRET", "sample-secret")
         .env("SALESFORCE_CLIENT_SECRET", "sample-secret")
         .env("HUBSPOT_TOKEN", "sample-token")
-        .env("RABBITMQ_PASSWORD", "sample-password");
+        .env("RABBITMQ_PASSWORD", "sample-password")
+        .env("LEDGER_PASSWORD", "sample-password");
     command
 }
 

@@ -3,6 +3,7 @@
 //! Statements are written once, in the SQL that both databases understand; what only one of them can do is a method here.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::Timestamp;
 use leadrelay_shared::id::LeadId;
@@ -30,6 +31,9 @@ pub(super) trait Db {
     /// Those of these leads that are still there. Nobody else changes what is known of them until the transaction ends.
     fn hold(&self, leads: Vec<i64>) -> Result<Vec<i64>, StoreError>;
 
+    /// Forgets all that is known of these leads.
+    fn forget(&self, leads: &[i64]) -> Result<(), StoreError>;
+
     /// Forgets some leads that came in before `before` in a way of its own, where that is better than row by row.
     fn forget_at_once(&self, before: Timestamp) -> Result<Option<Step>, StoreError>;
 
@@ -37,7 +41,7 @@ pub(super) trait Db {
     fn give_back_room(&self) -> Result<bool, StoreError>;
 }
 
-/// A value for a statement, or of a column. Not `Debug`: it may be what a person wrote.
+/// A value for a statement, or of a column. `Debug` does not show it: it may be what a person wrote.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Value {
     Null,
@@ -45,6 +49,12 @@ pub(super) enum Value {
     Int(i64),
     Text(String),
     Blob(Vec<u8>),
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Value")
+    }
 }
 
 /// The values of a statement, each as it is.

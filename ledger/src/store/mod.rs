@@ -8,56 +8,54 @@ mod audit;
 mod db;
 mod destinations;
 mod erased;
+mod error;
 mod filter;
 mod fold;
 mod leads;
 mod overview;
 mod parked;
 mod person;
+mod postgres;
 mod record;
 mod retention;
 mod rows;
 mod sqlite;
+mod transfer;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use leadrelay_shared::config::{Database, Loaded};
+use tokio::runtime::Handle;
 
 pub use audit::Act;
 pub use destinations::{DestinationRow, SourceRow};
+pub use error::{OpenError, StoreError};
 pub use filter::{Cursor, PAGE_MAX};
 pub(crate) use fold::Story;
 pub use leads::{FoundLead, Kept};
 pub use overview::{Day, Overview, ParkedGroup};
 pub use parked::ParkedRow;
 pub use person::Person;
+pub use postgres::Fault;
+pub(crate) use postgres::Turn;
 pub use retention::Step;
 pub(crate) use rows::{Acceptance, Told, What, state, state_word};
-pub use sqlite::open::OpenError;
+pub use transfer::{MoveError, Moved};
 
 use db::Db;
+use postgres::Postgres;
 use sqlite::Sqlite;
 
 /// The store; clones share it.
 #[derive(Clone, Debug)]
-pub struct Store(Arc<Sqlite>);
+pub struct Store(Engine);
 
-/// Why the store could not be asked or written. Holds no value of a lead.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The database refuses: disk full, file locked, file damaged.
-    #[error("the ledger's database: {0}")]
-    Database(#[from] rusqlite::Error),
-    /// A row does not say what this version writes.
-    #[error("the ledger's database holds a {what} that cannot be read")]
-    Row {
-        /// What kind of value.
-        what: &'static str,
-    },
-    /// The work was abandoned because it panicked or the runtime ended.
-    #[error("the ledger's database was not asked to the end")]
-    Abandoned,
+#[derive(Clone, Debug)]
+enum Engine {
+    Sqlite(Arc<Sqlite>),
+    Postgres(Arc<Postgres>),
 }
 
 impl Store {
@@ -66,20 +64,59 @@ impl Store {
     /// # Errors
     /// When it cannot be used; the text says why and what to do.
     pub fn open(data_dir: &Path) -> Result<Self, OpenError> {
-        Ok(Self(Arc::new(Sqlite::open(data_dir)?)))
+        Ok(Self(Engine::Sqlite(Arc::new(Sqlite::open(data_dir)?))))
     }
 
-    /// Lets another ledger have the file, although clones of this store may still be around.
+    /// Connects to a PostgreSQL database, and brings it up to date. Any number of ledgers may have it.
+    ///
+    /// # Errors
+    /// When it cannot be used; the text says why and what to do.
+    pub async fn connect(database: Database) -> Result<Self, OpenError> {
+        let handle = Handle::current();
+        opening(move || Ok(Self(Engine::Postgres(Arc::new(Postgres::open(database, handle)?))))).await
+    }
+
+    /// Opens what the configuration says.
+    ///
+    /// # Errors
+    /// When it cannot be used; the text says why and what to do.
+    pub async fn of(loaded: &Loaded) -> Result<Self, OpenError> {
+        match loaded.ledger_database() {
+            Some(database) => Self::connect(database).await,
+            None => {
+                let data_dir = loaded.data_dir();
+                opening(move || Self::open(&data_dir)).await
+            }
+        }
+    }
+
+    /// Lets another ledger have it, although clones of this store may still be around.
     pub fn close(&self) {
-        self.0.close();
+        match &self.0 {
+            Engine::Sqlite(sqlite) => sqlite.close(),
+            Engine::Postgres(postgres) => postgres.close(),
+        }
     }
 
-    /// Runs `work` in one transaction, off the async threads. It is durable when this returns `Ok`.
+    /// Waits until it is this one's turn among all ledgers on this store, for as long as what is answered lives.
+    pub(crate) async fn turn(&self) -> Result<Turn, StoreError> {
+        match &self.0 {
+            // There is no other.
+            Engine::Sqlite(_) => Ok(Turn::default()),
+            Engine::Postgres(postgres) => postgres.clone().turn().await,
+        }
+    }
+
+    /// Runs `work` in one transaction, off the async threads; again where others were in its way. It is durable when this
+    /// returns `Ok`.
     async fn write<T: Send + 'static>(
         &self,
         work: impl Fn(&dyn Db) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.0.clone().write(work).await
+        match &self.0 {
+            Engine::Sqlite(sqlite) => sqlite.clone().write(work).await,
+            Engine::Postgres(postgres) => postgres.clone().write(work).await,
+        }
     }
 
     /// Runs `work` on one consistent view of the store, off the async threads.
@@ -87,8 +124,15 @@ impl Store {
         &self,
         work: impl Fn(&dyn Db) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.0.clone().read(work).await
+        match &self.0 {
+            Engine::Sqlite(sqlite) => sqlite.clone().read(work).await,
+            Engine::Postgres(postgres) => postgres.clone().read(work).await,
+        }
     }
+}
+
+async fn opening(open: impl FnOnce() -> Result<Store, OpenError> + Send + 'static) -> Result<Store, OpenError> {
+    tokio::task::spawn_blocking(open).await.unwrap_or(Err(OpenError::Abandoned))
 }
 
 async fn blocking<T: Send + 'static>(

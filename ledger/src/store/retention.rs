@@ -53,17 +53,7 @@ impl Store {
                 return Ok(step);
             }
             let old = old(db, "SELECT no FROM lead WHERE received_at < ? ORDER BY received_at LIMIT ?", before)?;
-            for no in &old {
-                for sql in [
-                    "DELETE FROM payload WHERE lead = ?",
-                    "DELETE FROM delivery WHERE lead = ?",
-                    "DELETE FROM event WHERE lead = ?",
-                    "DELETE FROM parked WHERE lead = ?",
-                    "DELETE FROM lead WHERE no = ?",
-                ] {
-                    db.execute(sql, values![*no])?;
-                }
-            }
+            db.forget(&old)?;
             Ok(Step::of(old.len()))
         })
         .await

@@ -11,8 +11,8 @@ use leadrelay_shared::id::LeadId;
 use leadrelay_shared::lead::Lead;
 use serde_json::{Value, json};
 
+use super::Ledger;
 use crate::fixtures::*;
-use crate::harness::Ledger;
 
 #[tokio::test]
 async fn only_those_with_the_token_are_answered() {

@@ -7,8 +7,9 @@ use leadrelay_shared::event::{Event, Fact};
 use leadrelay_shared::lead::{Body, Lead};
 use leadrelay_shared::queue::Topic;
 
+use super::Ledger;
 use crate::fixtures::*;
-use crate::harness::{Answer, Ledger};
+use crate::harness::Answer;
 
 /// Somebody with a browser.
 pub(crate) struct Visitor<'a> {

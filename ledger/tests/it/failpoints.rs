@@ -6,11 +6,13 @@ use std::time::Duration;
 use leadrelay_ledger::api::types::LeadDetail;
 use leadrelay_shared::service::State;
 
+use super::Ledger;
 use crate::fixtures::*;
-use crate::harness::Ledger;
+use crate::harness::FAILURE_POINTS;
 
 #[tokio::test]
 async fn a_crash_between_recording_and_settling_records_once() {
+    let _alone = FAILURE_POINTS.lock().await;
     crash_once_in_this_thread("ledger::after_record");
     let ledger = Ledger::start().await;
     let resend = event(5, leadrelay_shared::event::Fact::Duplicate { lead: lead_id(1), source: "addon".to_owned() });

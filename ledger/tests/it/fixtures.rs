@@ -121,3 +121,8 @@ pub(crate) fn replayed(seconds: i64, n: u32, destination: Option<&str>, round: u
     let delivery = destination.map(|name| DeliveryId::of(lead_id(n), name));
     event(seconds, Fact::Replayed { lead: lead_id(n), delivery, round, repaired: false })
 }
+
+/// The facts of a thousand delivered leads.
+pub(crate) fn many() -> Vec<Event> {
+    (0..1000).flat_map(|n| [accepted(1, &lead(n)), routed(2, n, &["crm"], 0), delivered(3, n, "crm", 0)]).collect()
+}

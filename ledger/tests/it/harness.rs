@@ -1,7 +1,8 @@
 //! A ledger that runs on an embedded queue, and a client of its API.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+#[cfg(unix)]
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,12 +14,12 @@ use leadrelay_shared::queue::{Message, Queue, Topic, TopicStats, embedded};
 use leadrelay_shared::service::{Ctx, RunError, Status, Stop};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 use crate::fixtures::start;
+use crate::stand::Stand;
 
 /// Longer than anything here takes; only a hang meets it.
 const HANG: Duration = Duration::from_secs(30);
@@ -34,8 +35,8 @@ connector = "file"
 connector = "file"
 "#;
 
-pub(crate) struct Ledger {
-    dir: Arc<TempDir>,
+pub(crate) struct Ledger<S> {
+    pub(crate) stand: Arc<S>,
     pub(crate) ctx: Ctx,
     pub(crate) address: SocketAddr,
     pub(crate) token: String,
@@ -70,27 +71,23 @@ impl Answer {
     }
 }
 
-impl Ledger {
+impl<S: Stand> Ledger<S> {
     pub(crate) async fn start() -> Self {
         Self::with("", Clock::manual(start())).await
     }
 
     /// Started with `more` at the end of the configuration.
     pub(crate) async fn with(more: &str, clock: Clock) -> Self {
-        Self::at(Arc::new(tempfile::tempdir().expect("a directory")), more, clock).await
+        Self::at(Arc::new(S::new()), more, clock).await
     }
 
-    /// Started on a file that is no database.
-    pub(crate) async fn without_store() -> Self {
-        let dir = tempfile::tempdir().expect("a directory");
-        std::fs::create_dir(dir.path().join("data")).expect("the usual data directory");
-        std::fs::write(dir.path().join("data/ledger.db"), "this is no database ".repeat(500)).expect("written");
-        Self::start_in(Arc::new(dir), Clock::manual(start())).await
-    }
-
-    async fn at(dir: Arc<TempDir>, more: &str, clock: Clock) -> Self {
-        let base_dir = dir.path().to_owned();
+    /// Started on this, which may know an earlier ledger's leads.
+    pub(crate) async fn at(stand: Arc<S>, more: &str, clock: Clock) -> Self {
+        let base_dir = stand.dir().to_owned();
         let listen = if more.contains("[admin]") { "" } else { "\n[admin]\nlisten = \"127.0.0.1:0\"\n" };
+        let lines = format!("[ledger]\n{}", stand.lines());
+        let more =
+            if more.contains("[ledger]\n") { more.replace("[ledger]\n", &lines) } else { format!("{more}\n{lines}") };
         let text = format!("{CONFIG}{more}{listen}");
         let config = Loader::default().parse(&text, &base_dir, std::iter::empty()).expect("a configuration");
         let loaded = Loaded { config, file: base_dir.join("leadrelay.toml"), base_dir };
@@ -118,34 +115,22 @@ impl Ledger {
             ended = &mut running => panic!("the ledger ended: {ended:?}"),
         };
         let token = std::fs::read_to_string(ctx.loaded.admin_token_file()).unwrap_or_default().trim().to_owned();
-        Self { dir, ctx, address, token, running }
-    }
-
-    pub(crate) fn data_dir(&self) -> PathBuf {
-        self.ctx.loaded.data_dir()
-    }
-
-    pub(crate) fn database(&self) -> PathBuf {
-        self.data_dir().join("ledger.db")
+        Self { stand, ctx, address, token, running }
     }
 
     /// Stops it in order, and the queue with it.
-    pub(crate) async fn stop(self) -> Arc<TempDir> {
+    pub(crate) async fn stop(self) -> Arc<S> {
         self.ctx.stop.drain();
         tokio::time::timeout(HANG, self.running).await.expect("it stops").expect("no panic").expect("no error");
         self.ctx.queue.close().await;
-        self.dir
+        self.stand
     }
 
     /// Stops it and starts it on the same files.
     pub(crate) async fn restart(self, more: &str) -> Self {
         let clock = self.ctx.clock.clone();
-        let dir = self.stop().await;
-        Self::at(dir, more, clock).await
-    }
-
-    pub(crate) async fn start_in(dir: Arc<TempDir>, clock: Clock) -> Self {
-        Self::at(dir, "", clock).await
+        let stand = self.stop().await;
+        Self::at(stand, more, clock).await
     }
 
     /// Puts facts and parked messages on the queue.
@@ -212,6 +197,11 @@ impl Ledger {
         self.request("POST", path, &self.bearer(), &body.to_string()).await
     }
 
+    /// Asks another ledger that has the same token.
+    pub(crate) async fn post_at(&self, address: SocketAddr, path: &str, body: &Value) -> Answer {
+        http(address, "POST", path, &format!("Host: ledger\r\n{}", self.bearer()), &body.to_string()).await
+    }
+
     fn bearer(&self) -> String {
         format!("Authorization: Bearer {}\r\n", self.token)
     }
@@ -249,6 +239,9 @@ fn is_whole(bytes: &[u8]) -> bool {
     let length = head.lines().find_map(|line| line.strip_prefix("content-length:")).and_then(|n| n.trim().parse().ok());
     length.is_some_and(|length: usize| bytes.len() >= end + 4 + length)
 }
+
+/// Failure points are the whole process's: a test that arms one holds this.
+pub(crate) static FAILURE_POINTS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// The mode bits of a file.
 #[cfg(unix)]

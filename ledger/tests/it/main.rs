@@ -1,13 +1,13 @@
 //! The ledger from outside: its store, its recording, its API over HTTP.
+#![expect(clippy::duplicate_mod, reason = "what holds on both stores is tried on both")]
 
-mod api;
 mod browser;
-mod console;
-mod failpoints;
+mod file;
 mod fixtures;
 mod harness;
+mod on_postgres;
+mod on_sqlite;
+mod postgres;
 mod recorder;
-mod removed;
-mod replay;
-mod retention;
-mod store;
+mod stand;
+mod transfer;

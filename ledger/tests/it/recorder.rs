@@ -1,13 +1,25 @@
 //! Recording from the queue: nothing is settled before it is durable, and a store that cannot be written holds nobody up.
 
+use std::sync::Arc;
+
 use leadrelay_ledger::api::types::{LeadSummary, Page};
 use leadrelay_shared::clock::Clock;
 use leadrelay_shared::service::{Ctx, State, Status, Stop};
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::TransactionBehavior;
 use serde_json::Value;
 
 use crate::fixtures::*;
-use crate::harness::Ledger;
+use crate::harness;
+use crate::stand::{OnFile, Stand};
+
+type Ledger = harness::Ledger<OnFile>;
+
+/// Started on a file that is no database.
+async fn without_store() -> Ledger {
+    let stand = OnFile::new();
+    std::fs::write(stand.file(), "this is no database ".repeat(500)).expect("written");
+    Ledger::at(Arc::new(stand), "", Clock::manual(start())).await
+}
 
 async fn leads(ledger: &Ledger) -> usize {
     ledger.get("/api/v1/leads?limit=200").await.ok::<Page<LeadSummary>>().items.len()
@@ -23,7 +35,7 @@ fn blocked(ledger: &Ledger) -> Option<String> {
 #[tokio::test]
 async fn while_the_store_cannot_be_written_events_wait_and_then_it_recovers_by_itself() {
     let ledger = Ledger::start().await;
-    let mut other = Connection::open(ledger.database()).expect("the database");
+    let mut other = ledger.stand.connection();
     let held = other.transaction_with_behavior(TransactionBehavior::Immediate).expect("the lock");
     ledger.publish(&[accepted(1, &lead(1)), accepted(2, &lead(2))], &[]).await;
     ledger.until("it says that it is blocked", async || blocked(&ledger).is_some()).await;
@@ -53,22 +65,22 @@ async fn while_the_store_cannot_be_written_events_wait_and_then_it_recovers_by_i
 #[tokio::test]
 async fn a_blocked_ledger_stops_when_asked_and_loses_nothing() {
     let ledger = Ledger::start().await;
-    let mut other = Connection::open(ledger.database()).expect("the database");
+    let mut other = ledger.stand.connection();
     let held = other.transaction_with_behavior(TransactionBehavior::Immediate).expect("the lock");
     ledger.publish(&[accepted(1, &lead(1))], &[]).await;
     ledger.until("it says that it is blocked", async || blocked(&ledger).is_some()).await;
     let clock = ledger.ctx.clock.clone();
     let dir = ledger.stop().await;
     drop(held);
-    let ledger = Ledger::start_in(dir, clock).await;
+    let ledger = Ledger::at(dir, "", clock).await;
     ledger.recorded().await;
     assert_eq!(leads(&ledger).await, 1);
 }
 
 #[tokio::test]
 async fn a_store_that_cannot_be_opened_is_told_and_opened_again_and_again() {
-    let ledger = Ledger::without_store().await;
-    let database = ledger.database();
+    let ledger = without_store().await;
+    let database = ledger.stand.file();
     let reason = blocked(&ledger).expect("it says why");
     assert_eq!(reason, "history is not recorded: the database is damaged; it is kept in the queue");
     assert_eq!(ledger.request("GET", "/healthz", "", "").await.status, 200);
@@ -94,7 +106,7 @@ async fn a_store_that_cannot_be_opened_is_told_and_opened_again_and_again() {
 
 #[tokio::test]
 async fn a_ledger_without_a_store_stops_when_asked() {
-    Ledger::without_store().await.stop().await;
+    without_store().await.stop().await;
 }
 
 #[tokio::test]

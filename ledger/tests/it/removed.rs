@@ -6,8 +6,8 @@ use leadrelay_ledger::api::types::LeadDetail;
 use leadrelay_shared::event::{Fact, PauseCause};
 use leadrelay_shared::queue::Topic;
 
+use super::Ledger;
 use crate::fixtures::{accepted, delivery, down, event, lead, lead_id, routed};
-use crate::harness::Ledger;
 
 /// Lets minutes pass, one by one.
 async fn minutes(ledger: &Ledger, count: u32) {

@@ -5,8 +5,8 @@ use leadrelay_shared::lead::Lead;
 use leadrelay_shared::queue::Topic;
 use serde_json::{Value, json};
 
+use super::Ledger;
 use crate::fixtures::*;
-use crate::harness::Ledger;
 
 async fn detail(ledger: &Ledger, n: u32) -> LeadDetail {
     ledger.get(&format!("/api/v1/leads/{}", lead_id(n))).await.ok()

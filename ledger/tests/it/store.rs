@@ -1,18 +1,14 @@
 //! Rows are a function of the set of facts: any order, any repetition, the same rows.
 
-use std::path::Path;
-
 use leadrelay_ledger::api::types::{Filter, LeadState};
-use leadrelay_ledger::store::{OpenError, Store};
 use leadrelay_shared::delivery::Parked;
 use leadrelay_shared::event::{Event, Fact, PauseCause};
-use leadrelay_shared::fields::Note;
 use leadrelay_shared::lead::Lead;
 use proptest::prelude::*;
-use rusqlite::Connection;
-use rusqlite::types::Value;
 
+use super::Stand as On;
 use crate::fixtures::*;
+use crate::stand::Stand as _;
 
 /// One thing that can be recorded.
 #[derive(Clone, Debug)]
@@ -70,10 +66,10 @@ fn pool() -> Vec<Telling> {
     events.into_iter().map(Telling::Event).chain(messages.into_iter().map(Telling::Parked)).collect()
 }
 
-fn record(dir: &Path, tellings: &[Telling], batch: usize) {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+fn record(on: &On, tellings: &[Telling], batch: usize) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let store = Store::open(dir).expect("a store");
+        let store = on.store().await;
         for some in tellings.chunks(batch.max(1)) {
             let (mut events, mut parked) = (Vec::new(), Vec::new());
             for telling in some {
@@ -88,10 +84,8 @@ fn record(dir: &Path, tellings: &[Telling], batch: usize) {
 }
 
 /// Every row of every table, without the numbers that only count arrivals.
-fn rows(dir: &Path) -> Vec<Vec<Value>> {
-    let db = Connection::open(dir.join("ledger.db")).expect("the database");
-    let mut all = Vec::new();
-    for sql in [
+fn rows(on: &On) -> Vec<String> {
+    let queries = [
         "SELECT id, state, received_at, round, duplicates, accepted, source, format, test, dnc, name, email, company,
            offer_title, action, search, faults, settled_at FROM lead ORDER BY id",
         "SELECT l.id, d.id, d.destination, d.state, d.received_at FROM delivery d JOIN lead l ON l.no = d.lead ORDER BY 1, 2",
@@ -100,13 +94,8 @@ fn rows(dir: &Path) -> Vec<Vec<Value>> {
            FROM parked p JOIN lead l ON l.no = p.lead ORDER BY 2",
         "SELECT l.id, p.body FROM payload p JOIN lead l ON l.no = p.lead ORDER BY 1",
         "SELECT * FROM destination ORDER BY name",
-    ] {
-        let mut statement = db.prepare(sql).expect("a statement");
-        let columns = statement.column_count();
-        let found = statement.query_map([], |row| (0..columns).map(|n| row.get(n)).collect()).expect("rows");
-        all.extend(found.collect::<Result<Vec<Vec<Value>>, _>>().expect("rows"));
-    }
-    all
+    ];
+    queries.into_iter().flat_map(|sql| on.rows(sql)).collect()
 }
 
 fn some_of_the_pool() -> impl Strategy<Value = (Vec<usize>, Vec<usize>, usize)> {
@@ -123,22 +112,22 @@ fn some_of_the_pool() -> impl Strategy<Value = (Vec<usize>, Vec<usize>, usize)> 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: On::CASES, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_order_and_any_repetition_make_the_same_rows((once, shuffled, batch) in some_of_the_pool()) {
         let pool = pool();
         let pick = |numbers: &[usize]| numbers.iter().map(|n| pool[*n].clone()).collect::<Vec<_>>();
-        let (one, other) = (tempfile::tempdir()?, tempfile::tempdir()?);
-        record(one.path(), &pick(&once), usize::MAX);
-        record(other.path(), &pick(&shuffled), batch);
-        prop_assert_eq!(rows(one.path()), rows(other.path()));
+        let (one, other) = (On::new(), On::new());
+        record(&one, &pick(&once), usize::MAX);
+        record(&other, &pick(&shuffled), batch);
+        prop_assert_eq!(rows(&one), rows(&other));
     }
 }
 
 async fn state_after(events: Vec<Event>, parked: Vec<Parked>) -> (LeadState, usize) {
-    let dir = tempfile::tempdir().expect("a directory");
-    let store = Store::open(dir.path()).expect("a store");
+    let on = On::new();
+    let store = on.store().await;
     store.record(events, parked).await.expect("recorded");
     let page = store.leads(Filter::default(), 10, None).await.expect("a page");
     assert_eq!(page.items.len(), 1);
@@ -185,28 +174,9 @@ async fn the_destination_that_most_needs_a_person_decides() {
 }
 
 #[tokio::test]
-async fn a_delivered_lead_takes_at_most_2_kib_beside_its_payload() {
-    const LEADS: u32 = 1000;
-    let dir = tempfile::tempdir().expect("a directory");
-    let store = Store::open(dir.path()).expect("a store");
-    let mut payloads = 0;
-    for n in 0..LEADS {
-        let lead = lead(n);
-        payloads += lead.body.len();
-        let events = vec![accepted(1, &lead), routed(2, n, &["crm"], 0), delivered(3, n, "crm", 0)];
-        store.record(events, vec![]).await.expect("recorded");
-    }
-    drop(store);
-    let size =
-        usize::try_from(std::fs::metadata(dir.path().join("ledger.db")).expect("the file").len()).expect("a size");
-    let each = size.saturating_sub(payloads) / LEADS as usize;
-    assert!(each <= 2048, "{each} bytes for each lead");
-}
-
-#[tokio::test]
 async fn what_repeats_without_end_is_kept_within_bounds() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let store = Store::open(dir.path()).expect("a store");
+    let on = On::new();
+    let store = on.store().await;
     let mut events = vec![accepted(0, &lead(1)), routed(0, 1, &["crm"], 0)];
     for n in 0..300 {
         events.push(deferred(n, 1, "crm", 0, 0));
@@ -216,66 +186,5 @@ async fn what_repeats_without_end_is_kept_within_bounds() {
     let page = store.leads(Filter::default(), 10, None).await.expect("a page");
     assert_eq!(page.items[0].duplicates, 300);
     drop(store);
-    let db = Connection::open(dir.path().join("ledger.db")).expect("the database");
-    let kept: i64 = db.query_row("SELECT count(*) FROM event", [], |row| row.get(0)).expect("a count");
-    assert_eq!(kept, 202);
-}
-
-#[test]
-fn a_second_ledger_is_refused_and_told_what_to_do() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let first = Store::open(dir.path()).expect("a store");
-    let error = Store::open(dir.path()).expect_err("a second one");
-    assert!(matches!(error, OpenError::Locked { .. }));
-    assert!(error.to_string().contains("another leadrelay has the ledger"), "{error}");
-    drop(first);
-    Store::open(dir.path()).expect("free again");
-}
-
-#[tokio::test]
-async fn an_earlier_schema_is_brought_up_to_date_with_what_it_holds() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let store = Store::open(dir.path()).expect("a store");
-    let cause = PauseCause::Failing { error: down() };
-    let paused = Fact::Paused { destination: "crm".to_owned(), cause, until: None };
-    store.record(vec![event(1, paused)], Vec::new()).await.expect("stored");
-    drop(store);
-    let db = Connection::open(dir.path().join("ledger.db")).expect("the database");
-    let to_1 = "ALTER TABLE destination DROP COLUMN unfit; ALTER TABLE destination DROP COLUMN unfit_at; DROP TABLE audit; DROP TABLE erased; PRAGMA user_version = 1";
-    db.execute_batch(to_1).expect("as it was");
-    drop(db);
-    let store = Store::open(dir.path()).expect("it is brought up to date");
-    let unfit = vec![Note::new("routes[0].fields.jobtitle", "`crm` has no such field")];
-    let checked = Fact::Checked { destination: "crm".to_owned(), unfit: unfit.clone(), error: None };
-    store.record(vec![event(2, checked)], Vec::new()).await.expect("stored");
-    let crm = store.destinations().await.expect("read").remove("crm").expect("it is known");
-    assert!(crm.failing.is_some() && crm.unfit == unfit, "{crm:?}");
-}
-
-#[test]
-fn a_later_schema_and_a_file_that_is_no_database_are_refused() {
-    let dir = tempfile::tempdir().expect("a directory");
-    drop(Store::open(dir.path()).expect("a store"));
-    let db = Connection::open(dir.path().join("ledger.db")).expect("the database");
-    db.pragma_update(None, "user_version", 99).expect("a version");
-    drop(db);
-    let error = Store::open(dir.path()).expect_err("a later one");
-    assert!(error.to_string().contains("schema 99, this one knows up to 3"), "{error}");
-    assert!(error.to_string().contains("upgrade leadrelay"), "{error}");
-
-    std::fs::write(dir.path().join("ledger.db"), vec![b'x'; 8192]).expect("written");
-    let error = Store::open(dir.path()).expect_err("no database");
-    assert!(error.to_string().contains("move it away"), "{error}");
-}
-
-#[cfg(unix)]
-#[test]
-fn others_on_the_machine_cannot_read_it() {
-    use std::os::unix::fs::PermissionsExt;
-    let dir = tempfile::tempdir().expect("a directory");
-    let _store = Store::open(dir.path()).expect("a store");
-    for name in ["ledger.db", "ledger.db-wal"] {
-        let mode = std::fs::metadata(dir.path().join(name)).expect("the file").permissions().mode();
-        assert_eq!(mode & 0o077, 0, "{name}");
-    }
+    assert_eq!(on.rows("SELECT id FROM event").len(), 202);
 }

@@ -21,6 +21,7 @@ const MAX_BODY: u64 = 16 << 20;
 pub(super) fn mistakes(config: &Config, root: &Value) -> Vec<Mistake> {
     let mut found = Vec::new();
     found.extend(config.queue.mistakes());
+    found.extend(config.ledger.mistakes());
     let given = |section: &str| root.get(section).and_then(|s| s.get("listen")).is_some();
     if config.ingest.listen == config.admin.listen
         && config.ingest.listen.port() != 0

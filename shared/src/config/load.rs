@@ -140,7 +140,7 @@ impl Loader {
         let variables = environment::apply(&mut root, variables);
         let mut root = Value::Object(root);
         let mut mistakes = schema::mistakes(&root, &self.connectors, self.all_connectors);
-        for section in ["sources", "destinations", "queue", "admin", "ingest"] {
+        for section in ["sources", "destinations", "queue", "admin", "ingest", "ledger"] {
             match root.get_mut(section) {
                 Some(Value::Object(destinations)) if section == "destinations" && secrets_of.is_some() => {
                     for (name, value) in destinations.iter_mut().filter(|(_, value)| self.delivers(value)) {
@@ -361,6 +361,8 @@ leadrelay.toml:15: sources.addon.tokens: must be an array: [ .. ], not a string
             format!("[sources.a]\ntokens = '{secret}'\non_invalid = '{secret}'"),
             format!("[sources.a]\ntokens = ['{secret}', '{secret}', '{secret} ?']"),
             format!("[queue]\nurl = '{secret}'"),
+            format!("[ledger]\nurl = '{secret}'\nca = 7"),
+            format!("[ledger]\nurl = 'postgres://u:{secret}@db/d'\npassword = ['{secret}']"),
             format!("[destinations.a]\nconnector = ['{secret}']\nretry = '{secret}'\ntimeout = '{secret}'"),
             format!("[destinations.a]\nconnector = 'x'\nretry.first_delay = '{secret}'"),
             format!("[admin]\ntoken = '{secret}"),

@@ -6,6 +6,7 @@
 mod check;
 mod destination;
 mod environment;
+mod ledger;
 mod load;
 mod mistake;
 mod positions;
@@ -26,6 +27,7 @@ use serde_json::{Map, Value};
 
 pub use check::TOKEN_MIN;
 pub use destination::{DestinationConfig, RetryConfig, TooLong};
+pub use ledger::{Database, DatabaseUrl, LedgerConfig};
 pub use load::{Loaded, Loader, Reading};
 pub use mistake::{ConfigError, Mistake, nearest};
 pub use queue::{QueueConfig, QueueTlsConfig, QueueUrl};
@@ -50,7 +52,7 @@ pub struct Config {
     pub ingest: IngestConfig,
     /// The operators' door: API, health, metrics.
     pub admin: AdminConfig,
-    /// What the ledger keeps.
+    /// What the ledger keeps, and where.
     pub ledger: LedgerConfig,
     /// Who may send leads, by name. The name is part of the URL.
     pub sources: BTreeMap<String, SourceConfig>,
@@ -191,22 +193,6 @@ pub struct AdminConfig {
 impl Default for AdminConfig {
     fn default() -> Self {
         Self { listen: SocketAddr::from(([127, 0, 0, 1], 8081)), token: None }
-    }
-}
-
-/// What the ledger keeps.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct LedgerConfig {
-    /// How long the payload of a delivered lead is kept.
-    pub keep_payloads: Span,
-    /// How long the history of a lead is kept. Parked ones stay until they are replayed or this old.
-    pub keep_history: Span,
-}
-
-impl Default for LedgerConfig {
-    fn default() -> Self {
-        Self { keep_payloads: Span::days(30), keep_history: Span::days(400) }
     }
 }
 

@@ -97,6 +97,7 @@ fn wanted(node: &Value) -> String {
             return r#""embedded", a URL such as "amqp://user@host:5672/vhost", or an array of up to 16 such URLs"#
                 .to_owned();
         }
+        "database-url" => return r#"a URL such as "postgres://user@host:5432/database""#.to_owned(),
         "secret" => return r#"a secret: { env = "NAME" }, { file = "path" } or a string"#.to_owned(),
         _ => {}
     }

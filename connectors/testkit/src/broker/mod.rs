@@ -6,7 +6,6 @@
 #![expect(clippy::expect_used, reason = "a test without its broker cannot go on")]
 
 mod cluster;
-mod keeper;
 mod manage;
 mod node;
 mod wire;

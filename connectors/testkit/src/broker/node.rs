@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::keeper::Keeper;
+use crate::keeper::Keeper;
 
 /// How long a node may take to start: far more than it needs on a slow machine.
 const START: Duration = Duration::from_secs(120);

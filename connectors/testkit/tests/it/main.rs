@@ -3,6 +3,7 @@
 mod broker;
 mod careless;
 mod forgetful;
+mod postgres;
 mod server;
 mod simulators;
 mod wire;

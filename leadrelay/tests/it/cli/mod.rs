@@ -2,6 +2,7 @@
 
 mod check;
 mod init;
+mod ledger;
 mod operate;
 mod relay;
 mod setup;

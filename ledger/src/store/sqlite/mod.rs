@@ -133,6 +133,21 @@ impl Db for Connection {
         Ok(leads)
     }
 
+    fn forget(&self, leads: &[i64]) -> Result<(), StoreError> {
+        for no in leads {
+            for sql in [
+                "DELETE FROM payload WHERE lead = ?",
+                "DELETE FROM delivery WHERE lead = ?",
+                "DELETE FROM event WHERE lead = ?",
+                "DELETE FROM parked WHERE lead = ?",
+                "DELETE FROM lead WHERE no = ?",
+            ] {
+                Db::execute(self, sql, values![*no])?;
+            }
+        }
+        Ok(())
+    }
+
     fn forget_at_once(&self, _: Timestamp) -> Result<Option<Step>, StoreError> {
         Ok(None)
     }

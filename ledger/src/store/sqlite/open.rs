@@ -4,12 +4,12 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, OpenFlags};
 
-use super::super::StoreError;
+use crate::store::{OpenError, StoreError};
 
 /// The schema's version, kept in the file.
-const VERSION: i64 = 3;
+pub(in crate::store) const VERSION: i64 = 3;
 
 /// What makes a database of version 1 one of version 2.
 const FROM_1: &str =
@@ -19,47 +19,6 @@ const FROM_2: &str = include_str!("operators.sql");
 const SCHEMA: &str = include_str!("schema.sql");
 /// Another program may look into the file, but not hold it for long; the recorder tries again anyway.
 const BUSY: Duration = Duration::from_millis(250);
-
-/// Why the store cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The directory or a file in it cannot be made.
-    #[error("the ledger cannot use {path}: {source}; make it writable for this user", path = path.display())]
-    Directory {
-        /// The path.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// Another process has it.
-    #[error("another leadrelay has the ledger in {path} open; stop it, or give this one a data_dir of its own", path = path.display())]
-    Locked {
-        /// The directory.
-        path: PathBuf,
-    },
-    /// A later version made it.
-    #[error(
-        "{path} was written by a later leadrelay (schema {found}, this one knows up to {VERSION}); upgrade leadrelay, or move the file away to begin a new history",
-        path = path.display()
-    )]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// Its version.
-        found: i64,
-    },
-    /// It is not a database, or damaged.
-    #[error(
-        "{path} cannot be read as the ledger's database ({source}); move it away to begin a new history (leads under way are in the queue and are not touched)",
-        path = path.display()
-    )]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: rusqlite::Error,
-    },
-}
 
 pub(in crate::store) struct Opened {
     pub(in crate::store) writer: Connection,
@@ -133,39 +92,4 @@ pub(in crate::store) fn reader(path: &Path) -> Result<Connection, StoreError> {
     reader.set_prepared_statement_cache_capacity(32);
     reader.pragma_update(None, "cache_size", -4 * 1024)?;
     Ok(reader)
-}
-
-impl StoreError {
-    /// In words that may be shown without a token.
-    pub fn bland(&self) -> &'static str {
-        match self {
-            Self::Database(error) => bland(error),
-            _ => "the database cannot be written",
-        }
-    }
-}
-
-impl OpenError {
-    /// In words that may be shown without a token.
-    pub fn bland(&self) -> &'static str {
-        match self {
-            Self::Directory { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => "the disk is full",
-            Self::Directory { .. } => "its directory cannot be used",
-            Self::Locked { .. } => "another leadrelay has it open",
-            Self::Newer { .. } => "the database was written by a later leadrelay",
-            Self::Unreadable { source, .. } => bland(source),
-        }
-    }
-}
-
-fn bland(error: &rusqlite::Error) -> &'static str {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => "the disk is full",
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => "the database is locked by another program",
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => "the database is damaged",
-        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-            "the database is not writable"
-        }
-        _ => "the database cannot be written",
-    }
 }

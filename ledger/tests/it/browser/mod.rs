@@ -9,8 +9,11 @@ use leadrelay_shared::event::{Event, Fact, PauseCause};
 use leadrelay_shared::queue::Topic;
 
 use crate::fixtures::*;
-use crate::harness::Ledger;
+use crate::harness;
+use crate::stand::OnFile;
 use driver::{Browser, Screen};
+
+type Ledger = harness::Ledger<OnFile>;
 
 const DESK: Screen = Screen { name: "desk", width: 1280, height: 800, scripts: true, dark: false };
 const DARK: Screen = Screen { name: "dark", dark: true, ..DESK };

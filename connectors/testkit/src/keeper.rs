@@ -21,7 +21,7 @@ done
 "#;
 
 /// A program in a process group of its own, with the shell that watches over it. Dropping it ends the group and keeps the data.
-pub(super) struct Keeper {
+pub(crate) struct Keeper {
     group: Child,
     /// Closed when this process ends.
     _keeping: Option<ChildStdin>,
@@ -29,7 +29,7 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// Runs a program whose data is in `data`, if it has any, and which writes to the file `out`.
-    pub(super) fn run(program: &[&str], variables: &[(&str, String)], data: Option<&Path>, out: &Path) -> Self {
+    pub(crate) fn run(program: &[&str], variables: &[(&str, String)], data: Option<&Path>, out: &Path) -> Self {
         let mut group = Command::new("bash")
             .args(["-c", KEEPER, "keeper"])
             .arg(data.unwrap_or(Path::new("")))

@@ -1,0 +1,22 @@
+//! What holds on both stores, on PostgreSQL.
+
+use crate::harness;
+use crate::stand::OnPostgres;
+
+type Stand = OnPostgres;
+type Ledger = harness::Ledger<Stand>;
+
+#[path = "api.rs"]
+mod api;
+#[path = "console.rs"]
+mod console;
+#[path = "failpoints.rs"]
+mod failpoints;
+#[path = "removed.rs"]
+mod removed;
+#[path = "replay.rs"]
+mod replay;
+#[path = "retention.rs"]
+mod retention;
+#[path = "store.rs"]
+mod store;
