@@ -3,6 +3,7 @@
 //! The ledger is a reader: if it is down, leads still flow and history arrives late. So whatever is wrong with its store is
 //! told and tried again, and ends nothing; only a second ledger on the same store is refused.
 
+mod alerts;
 pub mod api;
 mod decisions;
 mod judge;
@@ -21,6 +22,7 @@ use futures_util::FutureExt as _;
 use leadrelay_shared::service::{Ctx, LEDGER, RunError, State};
 use tokio_util::task::AbortOnDropHandle;
 
+use alerts::Alerts;
 use api::Front;
 use decisions::Decisions;
 use recorder::{RETRY_FIRST, RETRY_MAX};
@@ -53,14 +55,20 @@ pub async fn run(ctx: Ctx) -> Result<(), RunError> {
 async fn work(ctx: &Ctx, front: &Front) -> Result<(), RunError> {
     let Some(store) = opened(ctx).await? else { return Ok(()) };
     let decisions = Decisions::new(ctx, store.clone());
-    front.open(ctx, &store, &decisions);
+    let alerts = Alerts::new(ctx, store.clone());
+    front.open(ctx, &store, &decisions, &alerts);
     let mut delay = RETRY_FIRST;
     loop {
         let working = async {
             tokio::select! {
                 outcome = recorder::run(ctx.clone(), store.clone()) => outcome,
-                ((), (), ()) = async {
-                    tokio::join!(decisions.keep_telling(), retention::run(ctx, &store), removed::run(ctx, &store))
+                ((), (), (), ()) = async {
+                    tokio::join!(
+                        decisions.keep_telling(),
+                        retention::run(ctx, &store),
+                        removed::run(ctx, &store),
+                        alerts.run()
+                    )
                 } => Ok(()),
             }
         };

@@ -1,5 +1,6 @@
 //! The admin API: bearer token, problem+json, bounded bodies, and nothing kept by caches on the way.
 
+mod alerts;
 mod destinations;
 mod leads;
 mod openapi;
@@ -23,6 +24,7 @@ use leadrelay_shared::service::{Ctx, RunError, health};
 use serde::de::DeserializeOwned;
 use tokio::task::JoinError;
 
+use crate::alerts::Alerts;
 use crate::decisions::Decisions;
 use crate::replay::Replayer;
 use crate::store::Store;
@@ -43,6 +45,7 @@ struct Api {
     ctx: Ctx,
     store: Store,
     decisions: Decisions,
+    alerts: Alerts,
     replayer: Replayer,
 }
 
@@ -59,12 +62,13 @@ impl Front {
     }
 
     /// From now on requests are answered from this store.
-    pub(crate) fn open(&self, ctx: &Ctx, store: &Store, decisions: &Decisions) {
+    pub(crate) fn open(&self, ctx: &Ctx, store: &Store, decisions: &Decisions, alerts: &Alerts) {
         self.api.get_or_init(|| {
             Data::new(Api {
                 ctx: ctx.clone(),
                 store: store.clone(),
                 decisions: decisions.clone(),
+                alerts: alerts.clone(),
                 replayer: Replayer::new(ctx, store.clone()),
             })
         });
@@ -138,6 +142,8 @@ fn routes(config: &Config, front: Data<Front>) -> impl FnOnce(&mut ServiceConfig
             .service(at("/v1/destinations/{name}/resume", "POST", web::post().to(destinations::resume)))
             .service(at("/v1/sources", "GET", web::get().to(destinations::sources)))
             .service(at("/v1/stats", "GET", web::get().to(destinations::stats)))
+            .service(at("/v1/alerts", "GET", web::get().to(alerts::list)))
+            .service(at("/v1/alerts/test", "POST", web::post().to(alerts::test)))
             .service(at("/v1/openapi.json", "GET", web::get().to(openapi::document)))
             .default_service(web::to(async || Err::<(), _>(Problem::not_found("there is nothing at this path"))));
         server.service(scope);

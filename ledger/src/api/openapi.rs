@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 
 use super::query;
 use super::types::{
-    DestinationStatus, LeadDetail, LeadSummary, Page, ParkedDetail, ParkedItem, Pause, Repair, Repaired, Replay,
-    Replayed, SourceStatus, Stats,
+    AlertTested, Alerts, DestinationStatus, LeadDetail, LeadSummary, Page, ParkedDetail, ParkedItem, Pause, Repair,
+    Repaired, Replay, Replayed, SourceStatus, Stats,
 };
 
 pub(super) async fn document() -> HttpResponse {
@@ -53,6 +53,7 @@ fn reading(s: &mut SchemaGenerator) -> Vec<(&'static str, Value)> {
         ("destinations", get::<Vec<DestinationStatus>>(s, "How the destinations are", &no())),
         ("sources", get::<Vec<SourceStatus>>(s, "How the sources are", &no())),
         ("stats", get::<Stats>(s, "Numbers for an overview", &no())),
+        ("alerts", get::<Alerts>(s, "What is wrong, what was, and who is told", &no())),
     ]
 }
 
@@ -67,6 +68,7 @@ fn acting(s: &mut SchemaGenerator) -> Vec<(&'static str, Value)> {
         ("parked/{id}/repair", post::<Repair, Repaired>(s, repair, &path("id"))),
         ("replay", post::<Replay, Replayed>(s, replay, &json!([]))),
         ("destinations/{name}/pause", post::<Pause, DestinationStatus>(s, pause, &path("name"))),
+        ("alerts/test", post::<(), Vec<AlertTested>>(s, "Send one message to every channel now", &json!([]))),
         ("destinations/{name}/resume", post::<(), DestinationStatus>(s, "End a pause by hand", &path("name"))),
     ]
 }

@@ -4,6 +4,7 @@
 //! through the methods of [`Store`], so that another database can stand behind the same functions.
 
 mod accept;
+mod alerts;
 mod destinations;
 mod filter;
 mod fold;
@@ -21,6 +22,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::Semaphore;
 
+pub use alerts::{COUNTED, Habit, Open, ParkedGroup, Unsent};
 pub use destinations::{DestinationRow, SourceRow};
 pub use filter::{Cursor, PAGE_MAX};
 pub(crate) use fold::Story;

@@ -9,11 +9,20 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::StoreError;
 
 /// The schema's version, kept in the file.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// What makes a database of version 1 one of version 2.
 const FROM_1: &str =
     "ALTER TABLE destination ADD COLUMN unfit_at INTEGER; ALTER TABLE destination ADD COLUMN unfit TEXT;";
+/// What makes a database of version 2 one of version 3. Deliveries that are under way get their route with their next fact.
+const FROM_2: &str = "ALTER TABLE delivery ADD COLUMN route TEXT NOT NULL DEFAULT '';
+ALTER TABLE delivery ADD COLUMN open_since INTEGER;
+UPDATE delivery SET open_since = received_at WHERE state IN ('routed', 'deferred');
+CREATE INDEX delivery_open ON delivery (destination, route, open_since) WHERE open_since IS NOT NULL;
+CREATE INDEX parked_group ON parked (destination, kind, at);
+CREATE TABLE alert (channel TEXT PRIMARY KEY, known TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE alert_message (channel TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, message TEXT NOT NULL,
+  PRIMARY KEY (channel, id)) WITHOUT ROWID;";
 const SCHEMA: &str = include_str!("schema.sql");
 /// Another program may look into the file, but not hold it for long; the recorder tries again anyway.
 const BUSY: Duration = Duration::from_millis(250);
@@ -86,8 +95,9 @@ pub(super) fn open(dir: &Path) -> Result<Opened, OpenError> {
     settle_in(&writer).map_err(unreadable)?;
     let found = writer.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).map_err(unreadable)?;
     match found {
-        0 => make(&mut writer, SCHEMA).map_err(unreadable)?,
-        1 => make(&mut writer, FROM_1).map_err(unreadable)?,
+        0 => make(&mut writer, &[SCHEMA]).map_err(unreadable)?,
+        1 => make(&mut writer, &[FROM_1, FROM_2]).map_err(unreadable)?,
+        2 => make(&mut writer, &[FROM_2]).map_err(unreadable)?,
         VERSION => {}
         found => return Err(OpenError::Newer { path, found }),
     }
@@ -116,9 +126,9 @@ fn settle_in(writer: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Brings the database to this version, as a whole or not at all.
-fn make(writer: &mut Connection, steps: &str) -> rusqlite::Result<()> {
+fn make(writer: &mut Connection, steps: &[&str]) -> rusqlite::Result<()> {
     let transaction = writer.transaction()?;
-    transaction.execute_batch(steps)?;
+    steps.iter().try_for_each(|step| transaction.execute_batch(step))?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
 }

@@ -121,7 +121,7 @@ fn refresh(db: &Connection, no: i64) -> Result<(), StoreError> {
         story.round,
         story.settled_at.map(micros),
     ])?;
-    deliveries(db, no, &story)?;
+    deliveries(db, no, &told, &story)?;
     for (key, waits) in waits {
         if !story.holds(&waits) {
             db.prepare_cached("DELETE FROM parked WHERE key = ?")?.execute([key])?;
@@ -133,7 +133,7 @@ fn refresh(db: &Connection, no: i64) -> Result<(), StoreError> {
     prune(db, no, &told)
 }
 
-fn deliveries(db: &Connection, no: i64, story: &Story) -> Result<(), StoreError> {
+fn deliveries(db: &Connection, no: i64, told: &[Told], story: &Story) -> Result<(), StoreError> {
     for (id, course) in &story.deliveries {
         let before: Option<String> = db
             .prepare_cached("SELECT state FROM delivery WHERE lead = ? AND id = ?")?
@@ -143,14 +143,36 @@ fn deliveries(db: &Connection, no: i64, story: &Story) -> Result<(), StoreError>
             destinations::count_delivered(db, &course.destination)?;
         }
         db.prepare_cached(
-            "INSERT INTO delivery (lead, id, destination, state, received_at)
-             VALUES (?1, ?2, ?3, ?4, (SELECT received_at FROM lead WHERE no = ?1))
-             ON CONFLICT (lead, id) DO UPDATE SET state = excluded.state, received_at = excluded.received_at
-             WHERE state <> excluded.state OR received_at <> excluded.received_at",
+            "INSERT INTO delivery (lead, id, destination, state, received_at, route, open_since)
+             SELECT ?1, ?2, ?3, ?4, received_at, ?5, CASE WHEN ?6 THEN coalesce(?7, received_at) END FROM lead WHERE no = ?1
+             ON CONFLICT (lead, id) DO UPDATE SET state = excluded.state, received_at = excluded.received_at,
+               route = excluded.route, open_since = excluded.open_since
+             WHERE state <> excluded.state OR received_at <> excluded.received_at OR route <> excluded.route
+                OR open_since IS DISTINCT FROM excluded.open_since",
         )?
-        .execute(params![no, delivery_key(*id), course.destination, state_word(course.state)])?;
+        .execute(params![
+            no,
+            delivery_key(*id),
+            course.destination,
+            state_word(course.state),
+            course.route,
+            story.state != LeadState::Erased && matches!(course.state, LeadState::Routed | LeadState::Deferred),
+            sent_again(told, *id, course.round).map(micros),
+        ])?;
     }
     Ok(())
+}
+
+/// When a delivery's round began, where that is not the lead's acceptance: a replay is not late because its lead is old.
+fn sent_again(told: &[Told], delivery: DeliveryId, round: u32) -> Option<Timestamp> {
+    let again = told.iter().filter(|one| match &one.what {
+        What::Fact(fact) => match &**fact {
+            Fact::Replayed { delivery: of, round: begun, .. } => *begun == round && of.is_none_or(|of| of == delivery),
+            _ => false,
+        },
+        What::Accepted(_) => false,
+    });
+    again.map(|one| one.at).min()
 }
 
 /// What a person was, is gone; that there was a lead, stays.

@@ -1,5 +1,6 @@
 //! The ledger from outside: its store, its recording, its API over HTTP.
 
+mod alerts;
 mod api;
 mod failpoints;
 mod fixtures;
@@ -8,4 +9,5 @@ mod recorder;
 mod removed;
 mod replay;
 mod retention;
+mod smtp;
 mod store;
