@@ -67,6 +67,28 @@ pub(crate) struct Condition {
 }
 
 impl Condition {
+    /// One that is as bad as most, and shown where the console begins.
+    pub(crate) fn new(
+        kind: AlertKind,
+        subject: impl Into<String>,
+        since: Timestamp,
+        text: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        let (subject, text, remedy) = (subject.into(), text.into(), remedy.into());
+        Self { kind, subject, since, grade: 1, text, remedy, path: "/".to_owned(), covered: false }
+    }
+
+    /// With where the console shows it.
+    pub(crate) fn at(self, path: String) -> Self {
+        Self { path, ..self }
+    }
+
+    /// With how bad it is.
+    pub(crate) fn grade(self, grade: u8) -> Self {
+        Self { grade, ..self }
+    }
+
     pub(crate) fn key(&self) -> String {
         format!("{}/{}", self.kind.as_str(), self.subject)
     }
@@ -83,15 +105,7 @@ impl Condition {
 
     /// What is sent when somebody wants to see whether alerts arrive.
     pub(crate) fn test(now: Timestamp) -> Self {
-        Self {
-            kind: AlertKind::Test,
-            subject: "test".to_owned(),
-            since: now,
-            grade: 0,
-            text: "this is a test: nothing is wrong, and alerts arrive here".to_owned(),
-            remedy: "nothing".to_owned(),
-            path: "/".to_owned(),
-            covered: false,
-        }
+        let text = "this is a test: nothing is wrong, and alerts arrive here";
+        Self::new(AlertKind::Test, "test", now, text, "nothing")
     }
 }

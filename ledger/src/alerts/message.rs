@@ -153,16 +153,9 @@ mod tests {
 
     fn news(what: AlertNews, subject: &str) -> News {
         let at: Timestamp = "2026-11-23T12:00:00Z".parse().expect("a time");
-        let condition = Condition {
-            kind: AlertKind::Paused,
-            subject: subject.to_owned(),
-            since: at,
-            grade: 1,
-            text: format!("{subject} is paused: it refuses the credential (HTTP 401)"),
-            remedy: "renew its secret".to_owned(),
-            path: "/destinations".to_owned(),
-            covered: false,
-        };
+        let text = format!("{subject} is paused: it refuses the credential (HTTP 401)");
+        let condition = Condition::new(AlertKind::Paused, subject, at, text, "renew its secret");
+        let condition = condition.at("/destinations".to_owned());
         News { what, condition, ended: (what == AlertNews::Ended).then_some(at) }
     }
 

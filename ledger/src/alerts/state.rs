@@ -59,10 +59,12 @@ struct Alert {
     due: Option<Timestamp>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Told {
     at: Timestamp,
     grade: u8,
+    /// In these words; it is over in the same.
+    text: String,
 }
 
 /// A condition that has ended.
@@ -170,7 +172,7 @@ impl Known {
     fn pass_over(&mut self, now: Timestamp, settings: &Settings) {
         let missed = &mut self.missed;
         self.alerts.retain(|_, alert| {
-            let (None, Some(gone)) = (alert.told, alert.gone) else { return true };
+            let (None, Some(gone)) = (&alert.told, alert.gone) else { return true };
             let held = since(alert.first, gone) >= settings.grace;
             let is_over = !held || since(gone, now) >= settings.grace;
             *missed = missed.saturating_add(u32::from(held && is_over));
@@ -183,8 +185,11 @@ impl Known {
         self.alerts.retain(|_, alert| {
             let Some(what) = alert.news(now, settings) else { return true };
             let ended = alert.gone.filter(|_| what == AlertNews::Ended);
+            if let Some(told) = alert.told.take().filter(|_| ended.is_some()) {
+                alert.condition.text = told.text;
+            }
             news.push(News { what, condition: alert.condition.clone(), ended });
-            alert.told = Some(Told { at: now, grade: alert.condition.grade });
+            alert.told = Some(Told { at: now, grade: alert.condition.grade, text: alert.condition.text.clone() });
             alert.due = None;
             if let Some(ended) = ended {
                 self.recent.insert(0, Past { condition: alert.condition.clone(), ended });
@@ -201,7 +206,7 @@ impl Known {
 impl Alert {
     /// What there is to tell of it.
     fn news(&self, now: Timestamp, settings: &Settings) -> Option<AlertNews> {
-        match (self.told, self.gone) {
+        match (&self.told, self.gone) {
             (None, None) => (since(self.first, now) >= settings.grace).then_some(AlertNews::Began),
             (None, Some(_)) => None,
             (Some(_), Some(gone)) => (since(gone, now) >= settings.grace).then_some(AlertNews::Ended),

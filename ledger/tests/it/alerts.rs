@@ -6,6 +6,8 @@ use leadrelay_ledger::api::types::{AlertKind, AlertNews, AlertState, AlertTested
 use leadrelay_shared::clock::Clock;
 use leadrelay_shared::delivery::Parked;
 use leadrelay_shared::event::{Event, Fact, PauseCause};
+use leadrelay_shared::lead::Lead;
+use leadrelay_shared::queue::{Queue, Topic, embedded};
 use leadrelay_testkit::{Receiver, Server};
 use serde_json::{Value, json};
 
@@ -94,7 +96,7 @@ async fn an_outage_of_a_thousand_leads_is_one_message_and_its_end_another() {
     let mail = smtp.mails().remove(0);
     assert_eq!((mail.to.as_slice(), mail.subject()), (&["ops@example.com".to_owned()][..], "leadrelay: alerts: 2 new"));
     assert!(mail.data.contains("crm is paused: it cannot be reached"), "{}", mail.data);
-    assert!(mail.data.contains("500 leads for crm parked: crm refuses them"), "{}", mail.data);
+    assert!(mail.data.contains("500 leads for crm are parked: crm refuses them"), "{}", mail.data);
     assert!(mail.data.contains("/parked?destination="), "{}", mail.data);
 
     let gone = (0..1000).map(|n| delivered(4000, n, "crm", 0)).chain([resumed(4000)]);
@@ -217,7 +219,11 @@ async fn late_leads_of_a_paused_destination_are_told_by_its_pause_and_still_esca
     ledger.tell(&[delivered(1800, 0, "crm", 0)], &[]).await;
     passing(&ledger, "both ends are told", async || smtp.mails().len() == 4).await;
     let ops: Vec<_> = smtp.mails().into_iter().filter(|mail| mail.to[0] == "ops@example.com").collect();
-    assert!(ops[0].subject().contains("crm is paused") && ops[1].subject().contains("over: crm"), "{ops:?}");
+    assert!(
+        ops[0].subject().contains("crm is paused")
+            && ops[1].subject().contains("over: crm is paused: it cannot be reached"),
+        "{ops:?}"
+    );
 }
 
 #[tokio::test]
@@ -310,9 +316,52 @@ async fn the_list_says_what_is_too_young_what_is_told_and_what_was() {
     ledger.until("it is seen", look).await;
     passing(&ledger, "it is told", async || listed(&ledger).await == [is(AlertState::Active)]).await;
     let shown = alerts(&ledger).await.current.remove(0);
-    assert_eq!(shown.text, "1 lead parked: what came was no lead");
+    assert_eq!(shown.text, "1 lead is parked: what came was no lead");
     assert_eq!(shown.link, format!("http://{}/parked?reason=quarantined", ledger.address));
     assert_eq!(shown.since, at(2));
     ledger.post(&format!("/api/v1/parked/{}/release", lead_id(1)), &json!({})).await.ok::<Value>();
     passing(&ledger, "it is over", async || listed(&ledger).await == [is(AlertState::Ended)]).await;
+}
+
+#[tokio::test]
+async fn a_queue_and_a_disk_near_their_limits_and_leads_that_nobody_routes_are_told() {
+    let free = embedded::free_bytes(&std::env::temp_dir()).expect("the file system says it");
+    let more = format!("{ROUTE}[queue]\nmax_size = '32MiB'\nmin_free = '{}B'\n", free / 3);
+    let ledger = Ledger::with(&more, Clock::manual(start())).await;
+    let is = |kind, subject: &str| (kind, subject.to_owned(), AlertState::Active);
+    passing(&ledger, "the disk", async || listed(&ledger).await == [is(AlertKind::Disk, "data_dir")]).await;
+    let body = "x".repeat(16 << 10);
+    for hundred in 0..17 {
+        let lead = |n: u32| Lead { body: body.clone().into(), ..lead(hundred * 100 + n) };
+        let messages = (0..100).map(lead).map(|lead| Topic::leads().message(lead.id.uuid(), &lead));
+        ledger.ctx.queue.publish(messages.collect()).await.expect("there is room");
+    }
+    let all = [is(AlertKind::Disk, "data_dir"), is(AlertKind::Late, "not routed"), is(AlertKind::Queue, "queue")];
+    passing(&ledger, "all", async || listed(&ledger).await == all).await;
+    let texts = alerts(&ledger).await.current.into_iter().map(|one| one.text).collect::<Vec<_>>().join("\n");
+    for told in
+        ["MiB are left on the disk", "1700 leads wait for the router, the oldest for", "percent of queue.max_size"]
+    {
+        assert!(texts.contains(told), "{told} in {texts}");
+    }
+}
+
+#[tokio::test]
+async fn leads_in_the_spool_are_told_until_they_are_forwarded() {
+    let ledger = Ledger::start().await;
+    let dir = tempfile::tempdir().expect("a directory");
+    let settings = embedded::Settings { dir: dir.path().to_owned(), max_size: 1 << 30, min_free: 0 };
+    let spool = Queue::embedded(settings, ledger.ctx.clock.clone()).expect("a spool");
+    ledger.ctx.status.set_spool(Ok(spool.clone()));
+    spool.publish(vec![Topic::leads().message(lead_id(1).uuid(), &lead(1))]).await.expect("kept");
+    let is = |state| (AlertKind::Spool, "spool".to_owned(), state);
+    passing(&ledger, "it is told", async || listed(&ledger).await == [is(AlertState::Active)]).await;
+    assert_eq!(alerts(&ledger).await.current[0].text, "1 lead in the spool of ingest: the broker takes none");
+    let claimed = spool.claims(&Topic::leads()).next(1).await.expect("a lead").remove(0);
+    claimed.settle(Vec::new()).await.expect("forwarded");
+    passing(&ledger, "it is over", async || listed(&ledger).await == [is(AlertState::Ended)]).await;
+    ledger.ctx.status.set_spool(Err("another process has it".to_owned()));
+    passing(&ledger, "it is blocked", async || alerts(&ledger).await.current.len() == 1).await;
+    assert!(alerts(&ledger).await.current[0].text.contains("takes nothing: another process has it"));
+    spool.close().await;
 }

@@ -19,16 +19,8 @@ fn at(seconds: u64) -> Timestamp {
 }
 
 fn condition(n: usize, grade: u8) -> Condition {
-    Condition {
-        kind: AlertKind::Paused,
-        subject: format!("crm-{n}"),
-        since: at(0),
-        grade,
-        text: "it is paused".to_owned(),
-        remedy: "look".to_owned(),
-        path: "/destinations".to_owned(),
-        covered: false,
-    }
+    let condition = Condition::new(AlertKind::Paused, format!("crm-{n}"), at(0), "it is paused", "look");
+    condition.grade(grade)
 }
 
 /// A channel over time, with what it was told.
