@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use leadrelay_shared::config::{AlertMailConfig, Loaded, MailTls};
 use lettre::address::AddressError;
 use lettre::message::Mailbox;
-use lettre::message::header::ContentType;
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
@@ -27,17 +27,19 @@ pub(super) async fn send(loaded: &Loaded, to: &[String], id: &str, message: &Mes
 }
 
 fn written(config: &AlertMailConfig, to: &[String], id: &str, message: &Message) -> Result<lettre::Message, String> {
-    let mailbox = |text: &str| -> Result<Mailbox, String> {
+    let mailbox = |name: Option<&str>, text: &str| -> Result<Mailbox, String> {
         let address = text.parse().map_err(|_: AddressError| "an address of the configuration is none: correct it")?;
-        Ok(Mailbox::new(None, address))
+        Ok(Mailbox::new(name.map(str::to_owned), address))
     };
-    let from = mailbox(&config.from)?;
+    let from = mailbox(Some("leadrelay"), &config.from)?;
     let mail = lettre::Message::builder()
         .message_id(Some(format!("<{id}@{}>", from.email.domain())))
         .date(SystemTime::try_from(message.at()).unwrap_or(SystemTime::UNIX_EPOCH))
         .subject(message.subject())
+        // So that nobody's absence is told to it.
+        .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned()))
         .from(from);
-    let mail = to.iter().try_fold(mail, |mail, address| Ok::<_, String>(mail.to(mailbox(address)?)))?;
+    let mail = to.iter().try_fold(mail, |mail, address| Ok::<_, String>(mail.to(mailbox(None, address)?)))?;
     let mail = mail.header(ContentType::TEXT_PLAIN).body(message.text());
     mail.map_err(|_| "the message cannot be written as a mail".to_owned())
 }

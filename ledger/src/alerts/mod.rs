@@ -129,6 +129,7 @@ impl Alerts {
             ended_at,
             text: condition.text.clone(),
             remedy: condition.remedy.clone(),
+            path: condition.path.clone(),
             link: link(&base, &condition.path),
         };
         let state = |is_told| if is_told { AlertState::Active } else { AlertState::Pending };

@@ -8,12 +8,12 @@ use leadrelay_shared::delivery::Parked;
 use leadrelay_shared::event::{Event, Fact, PauseCause};
 use leadrelay_shared::lead::Lead;
 use leadrelay_shared::queue::{Queue, Topic, embedded};
-use leadrelay_testkit::{Receiver, Server};
+use leadrelay_testkit::{Fault, How, Plan, Receiver, Server};
 use serde_json::{Value, json};
 
 use crate::fixtures::*;
 use crate::harness::Ledger;
-use crate::smtp::{PASSWORD, Smtp};
+use crate::smtp::{Mail, PASSWORD, Smtp};
 
 const SECRET: &str = "whsec_MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0";
 const ROUTE: &str = "\n[[routes]]\nname = 'customers'\nto = 'crm'\n";
@@ -95,9 +95,9 @@ async fn an_outage_of_a_thousand_leads_is_one_message_and_its_end_another() {
     assert_eq!((smtp.mails().len(), receiver.ids(), receiver.copies()), (1, 1, 1));
     let mail = smtp.mails().remove(0);
     assert_eq!((mail.to.as_slice(), mail.subject()), (&["ops@example.com".to_owned()][..], "leadrelay: alerts: 2 new"));
-    assert!(mail.data.contains("crm is paused: it cannot be reached"), "{}", mail.data);
-    assert!(mail.data.contains("500 leads for crm are parked: crm refuses them"), "{}", mail.data);
-    assert!(mail.data.contains("/parked?destination="), "{}", mail.data);
+    assert!(mail.text().contains("crm is paused: it cannot be reached"), "{}", mail.text());
+    assert!(mail.text().contains("500 leads for crm are parked: crm refuses them"), "{}", mail.text());
+    assert!(mail.text().contains("/parked?destination=crm&reason=rejected"), "{}", mail.text());
 
     let gone = (0..1000).map(|n| delivered(4000, n, "crm", 0)).chain([resumed(4000)]);
     ledger.tell(&gone.collect::<Vec<_>>(), &[]).await;
@@ -108,7 +108,7 @@ async fn an_outage_of_a_thousand_leads_is_one_message_and_its_end_another() {
     let said = posted(&receiver);
     let news: Vec<Vec<AlertNews>> = said.iter().map(|m| of_json(&m["data"]["alerts"], "news")).collect();
     assert_eq!(news, [[AlertNews::Began; 2], [AlertNews::Ended; 2]]);
-    for text in smtp.mails().into_iter().map(|mail| mail.data).chain(said.iter().map(ToString::to_string)) {
+    for text in smtp.mails().iter().map(Mail::text).chain(said.iter().map(ToString::to_string)) {
         holds_nothing_of_a_lead(&text);
     }
     holds_nothing_of_a_lead(&ledger.get("/api/v1/alerts").await.body);
@@ -141,6 +141,21 @@ async fn a_mail_server_that_is_away_loses_nothing_and_a_restart_tells_nothing_tw
     ledger.tell(&[resumed(60)], &[]).await;
     passing(&ledger, "its end is told", async || smtp.mails().len() == 2).await;
     assert!(smtp.mails()[1].subject().starts_with("leadrelay: over: crm is paused"), "{:?}", smtp.mails());
+}
+
+#[tokio::test]
+async fn a_message_whose_answer_is_lost_comes_again_as_the_same() {
+    let receiver = Receiver::new(SECRET);
+    let server = Server::start(receiver.clone()).await;
+    server.plan(Plan::List(vec![Some(Fault::after(How::Cut)), Some(Fault::before(How::Status(500)))]));
+    let ledger = Ledger::with(&webhook(&server), Clock::manual(start())).await;
+    ledger.tell(&[paused(1)], &[]).await;
+    let sent = async || server.requests() == 3 && alerts(&ledger).await.channels[0].waiting == 0;
+    passing(&ledger, "it is sent", sent).await;
+    let (_, record) = receiver.records().into_iter().next().expect("a message");
+    assert_eq!((receiver.ids(), record.copies, record.changed), (1, 2, false));
+    let channel = alerts(&ledger).await.channels.remove(0);
+    assert!(channel.last_error.is_none() && channel.last_sent_at.is_some(), "{channel:?}");
 }
 
 #[tokio::test]
@@ -198,8 +213,8 @@ async fn a_broken_promise_is_told_and_escalated_with_a_link() {
     assert_eq!(to, ["boss@example.com", "ops@example.com"]);
     for mail in &mails {
         assert!(mail.subject().starts_with("leadrelay: 1 lead of the route customers to crm waits longer"), "{mail:?}");
-        assert!(mail.data.contains("https://relay.example.com/leads?destination="), "{}", mail.data);
-        holds_nothing_of_a_lead(&mail.data);
+        assert!(mail.text().contains("https://relay.example.com/leads?destination=crm\n"), "{}", mail.text());
+        holds_nothing_of_a_lead(&mail.text());
     }
     ledger.tell(&[delivered(1200, 0, "crm", 0)], &[]).await;
     passing(&ledger, "both ends are told", async || smtp.mails().len() == 4).await;
@@ -293,7 +308,7 @@ async fn a_secret_that_expires_is_told_thirty_seven_and_one_day_before() {
         ledger.ctx.clock.advance(Duration::from_hours(24 * days));
         passing(&ledger, told, async || smtp.mails().len() > n).await;
         let mail = smtp.mails().remove(n);
-        assert!(mail.subject().contains("the secret of old") && mail.data.contains(told), "{told}: {mail:?}");
+        assert!(mail.subject().contains("the secret of old") && mail.text().contains(told), "{told}: {mail:?}");
     }
     ledger.ctx.clock.advance(Duration::from_hours(48));
     minutes(&ledger, 5).await;
@@ -318,7 +333,7 @@ async fn the_list_says_what_is_too_young_what_is_told_and_what_was() {
     let shown = alerts(&ledger).await.current.remove(0);
     assert_eq!(shown.text, "1 lead is parked: what came was no lead");
     assert_eq!(shown.link, format!("http://{}/parked?reason=quarantined", ledger.address));
-    assert_eq!(shown.since, at(2));
+    assert_eq!((shown.since, shown.path.as_str()), (at(2), "/parked?reason=quarantined"));
     ledger.post(&format!("/api/v1/parked/{}/release", lead_id(1)), &json!({})).await.ok::<Value>();
     passing(&ledger, "it is over", async || listed(&ledger).await == [is(AlertState::Ended)]).await;
 }

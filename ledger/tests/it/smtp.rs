@@ -23,6 +23,11 @@ pub(crate) struct Mail {
 }
 
 impl Mail {
+    /// The mail without its transfer encoding, as far as it hides a word.
+    pub(crate) fn text(&self) -> String {
+        self.data.replace("=\n", "").replace("=3D", "=")
+    }
+
     pub(crate) fn subject(&self) -> &str {
         self.data.lines().find_map(|line| line.strip_prefix("Subject: ")).unwrap_or_default()
     }

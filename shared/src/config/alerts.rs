@@ -264,6 +264,25 @@ mod tests {
     }
 
     #[test]
+    fn its_secrets_are_told_to_who_sends_alerts_and_to_nobody_else() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("leadrelay.toml");
+        let hook = "[alerts.webhook]\nurl = 'https://h/'\nsecret = { file = 'hook' }\n";
+        let text = format!("{hook}{MAIL}user = 'relay'\npassword = {{ file = 'mail' }}");
+        std::fs::write(&file, text).expect("written");
+        let of = |sections: &[&str]| Loader::default().read_part(&file, sections);
+        assert_eq!(of(&["queue"]).mistakes, [], "others need not have the files");
+        assert_eq!(of(&["queue", "alerts"]).mistakes.len(), 2, "the ledger does");
+        std::fs::write(dir.path().join("hook"), "whsec_MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0\n").expect("written");
+        std::fs::write(dir.path().join("mail"), "hunter2\n").expect("written");
+        let told = |sections| {
+            let alerts = of(sections).complete().expect("sound").config.alerts;
+            alerts.mail.and_then(|mail| mail.password).expect("a password").expose().to_owned()
+        };
+        assert_eq!((told(&["queue"]).as_str(), told(&["alerts"]).as_str()), ("", "hunter2"));
+    }
+
+    #[test]
     fn no_secret_and_no_url_is_printed() {
         let text = "[alerts.webhook]\nurl = 'https://h/t0ken'\nsecret = 'whsec_MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0'\n";
         let config = of(&format!("{text}{MAIL}user = 'relay'\npassword = 't0ken'")).expect("sound");

@@ -36,7 +36,9 @@ pub struct Alert {
     pub text: String,
     /// What to do.
     pub remedy: String,
-    /// Where the console shows it.
+    /// Where the console shows it, from its own beginning.
+    pub path: String,
+    /// The same as a URL.
     pub link: String,
 }
 
