@@ -11,8 +11,8 @@ use leadrelay_shared::config::ConfigError;
 use leadrelay_shared::service::{RunError, Stopped};
 
 use crate::commands::{
-    check, completions, demo, destinations, init, leads, ledger, parked, queue, replay, schema, secrets, send, setup,
-    source, try_lead, up,
+    alerts, check, completions, demo, destinations, init, leads, ledger, parked, queue, replay, schema, secrets, send,
+    setup, source, try_lead, up,
 };
 use crate::output::{Output, say};
 use crate::place::Place;
@@ -65,6 +65,8 @@ enum Command {
     Replay(replay::Args),
     /// Look at destinations; pause and resume them.
     Destinations(destinations::Args),
+    /// See what is wrong; send a test to those who are told of it.
+    Alerts(alerts::Args),
     /// Prepare a CRM for the leads that it will get.
     Setup(setup::Args),
     /// Move what waits from the embedded queue to RabbitMQ, and back.
@@ -177,6 +179,7 @@ fn run(cli: Cli) -> Done {
         Command::Parked(args) => block_on(parked::run(&call, args)),
         Command::Replay(args) => block_on(replay::run(&call, args)),
         Command::Destinations(args) => block_on(destinations::run(&call, args)),
+        Command::Alerts(args) => block_on(alerts::run(&call, args)),
         Command::Setup(args) => block_on(setup::run(&call, args)),
         Command::Queue(args) => block_on(queue::run(&call, args)),
         Command::Ledger(args) => block_on(ledger::run(&call, &args)),

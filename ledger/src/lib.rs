@@ -4,6 +4,7 @@
 //! told and tried again, and ends nothing; only a second ledger on the same file is refused.
 
 mod acts;
+mod alerts;
 pub mod api;
 mod console;
 mod decisions;
@@ -26,6 +27,7 @@ use futures_util::FutureExt as _;
 use leadrelay_shared::service::{Ctx, LEDGER, RunError, State};
 use tokio_util::task::AbortOnDropHandle;
 
+use alerts::Alerts;
 use api::Front;
 use decisions::Decisions;
 use recorder::{RETRY_FIRST, RETRY_MAX};
@@ -58,14 +60,20 @@ pub async fn run(ctx: Ctx) -> Result<(), RunError> {
 async fn work(ctx: &Ctx, front: &Front) -> Result<(), RunError> {
     let Some(store) = opened(ctx).await? else { return Ok(()) };
     let decisions = Decisions::new(ctx, store.clone());
-    front.open(ctx, &store, &decisions);
+    let alerts = Alerts::new(ctx, store.clone());
+    front.open(ctx, &store, &decisions, &alerts);
     let mut delay = RETRY_FIRST;
     loop {
         let working = async {
             tokio::select! {
                 outcome = recorder::run(ctx.clone(), store.clone()) => outcome,
-                ((), (), ()) = async {
-                    tokio::join!(decisions.keep_telling(), retention::run(ctx, &store), removed::run(ctx, &store))
+                ((), (), (), ()) = async {
+                    tokio::join!(
+                        decisions.keep_telling(),
+                        retention::run(ctx, &store),
+                        removed::run(ctx, &store),
+                        alerts.run()
+                    )
                 } => Ok(()),
             }
         };

@@ -26,4 +26,5 @@ pub mod oauth;
 pub mod queue;
 pub mod service;
 pub mod telemetry;
+pub mod webhook;
 pub mod worker;

@@ -6,14 +6,14 @@ use leadrelay_shared::connector::{Connector, Context, Outcome};
 use leadrelay_shared::delivery::{Delivery, Receipt, Record};
 use leadrelay_shared::error::{DeliveryError, ErrorKind};
 use leadrelay_shared::fields::Fields;
-use leadrelay_shared::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use leadrelay_shared::http::header::HeaderMap;
 use leadrelay_shared::http::{Client, Method, Request, Url};
 use leadrelay_shared::id::{DeliveryId, LeadId};
+use leadrelay_shared::webhook::Signer;
 use serde::Serialize;
 
 use crate::error::parse_error;
 use crate::settings::Settings;
-use crate::sign::Signer;
 
 /// Delivers to a webhook, by the rules of Standard Webhooks.
 #[derive(Debug)]
@@ -61,14 +61,9 @@ impl Connector for WebhookConnector {
         let body = payload(delivery)?;
         let id = delivery.id.to_string();
         let timestamp = self.clock.now().as_second();
-        let signature = self.signer.sign(&id, timestamp, &body);
-        let request = self
-            .request(Method::POST)
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-            .header(HeaderName::from_static("webhook-id"), value(&id)?)
-            .header(HeaderName::from_static("webhook-timestamp"), timestamp.into())
-            .header(HeaderName::from_static("webhook-signature"), value(&signature)?);
-        let answer = request.body(body).send().await?;
+        let request = self.signer.signed(self.request(Method::POST), &id, timestamp, body);
+        let request = request.map_err(|reason| DeliveryError::new(ErrorKind::Unexpected, reason))?;
+        let answer = request.send().await?;
         match parse_error(&answer, self.clock.now()) {
             Some(error) => Err(error),
             None => Ok(Receipt { status: Some(answer.status), ..Receipt::default() }),
@@ -100,9 +95,4 @@ fn payload(delivery: &Delivery) -> Result<Vec<u8>, DeliveryError> {
     // The error's own words could hold a value of the record.
     serde_json::to_vec(&Payload { r#type: "lead.routed", timestamp: *accepted_at, data })
         .map_err(|_| DeliveryError::new(ErrorKind::Rejected, "the record cannot be written as JSON"))
-}
-
-fn value(text: &str) -> Result<HeaderValue, DeliveryError> {
-    HeaderValue::from_str(text)
-        .map_err(|_| DeliveryError::new(ErrorKind::Unexpected, "an id or a signature is no header"))
 }

@@ -3,7 +3,6 @@
 mod connector;
 mod error;
 mod settings;
-mod sign;
 #[cfg(test)]
 mod tests;
 

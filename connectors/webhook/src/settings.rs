@@ -8,6 +8,7 @@ use std::fmt;
 use leadrelay_shared::config::Secret;
 use leadrelay_shared::http::Url;
 use leadrelay_shared::http::header::{HeaderMap, HeaderName, HeaderValue};
+use leadrelay_shared::webhook;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -27,20 +28,7 @@ pub struct Settings {
 impl Settings {
     /// The URL.
     pub(crate) fn url(&self) -> Result<Url, String> {
-        // Its own words could hold the URL, and a URL can hold a token.
-        let url: Url = self.url.parse().map_err(|_| "`url` is no URL; it starts with https://".to_owned())?;
-        if !matches!(url.scheme(), "https" | "http") || url.host_str().is_none() {
-            return Err("`url` must start with https:// (or http:// on a private network)".to_owned());
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(
-                "`url` holds a user or a password; send them in `headers`: authorization = { env = \"..\" }".to_owned()
-            );
-        }
-        if url.fragment().is_some() {
-            return Err("`url` holds a `#`, and what follows it is never sent; remove it or write %23".to_owned());
-        }
-        Ok(url)
+        webhook::url(&self.url)
     }
 
     /// The further headers.

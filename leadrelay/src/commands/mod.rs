@@ -1,5 +1,6 @@
 //! One file for each command. Commands are thin: they read, ask, and print.
 
+pub(crate) mod alerts;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod demo;

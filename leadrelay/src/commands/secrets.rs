@@ -56,6 +56,7 @@ fn wanted(config: &Table) -> Vec<(&str, Kind)> {
     let tokens = tables("sources").filter_map(|source| source.get("tokens")?.as_array()).flatten();
     let own = [("admin", "token"), ("queue", "password")].map(|(table, key)| config.get(table)?.get(key));
     let webhooks = tables("destinations").filter(|to| to.get("connector").and_then(Value::as_str) == Some("webhook"));
+    let webhooks = webhooks.chain(config.get("alerts").and_then(|alerts| alerts.get("webhook")));
     let tokens = tokens.chain(own.into_iter().flatten()).map(|secret| (secret, Kind::Token));
     let all = tokens.chain(webhooks.filter_map(|to| Some((to.get("secret")?, Kind::Webhook))));
     all.filter_map(|(secret, kind)| Some((secret.get("file")?.as_str()?, kind))).collect()
@@ -121,6 +122,11 @@ secret = { file = "s/web" }
 [destinations.crm]
 connector = "crm"
 secret = { file = "s/crm" }
+[alerts.webhook]
+url = "https://alerts.example.com/"
+secret = { file = "s/alerts" }
+[alerts.mail]
+password = { file = "s/mail" }
 "#;
 
     fn ran(dir: &Path) -> Done {
@@ -135,9 +141,12 @@ secret = { file = "s/crm" }
         std::fs::write(dir.path().join("leadrelay.toml"), CONFIG).expect("written");
         let read = |name: &str| std::fs::read_to_string(dir.path().join(name));
         ran(dir.path()).expect("made");
-        let all = || ["s/broker", "s/admin", "s/a", "s/web", "90-user.conf"].map(|name| read(name).expect(name));
+        let all =
+            || ["s/broker", "s/admin", "s/a", "s/web", "90-user.conf", "s/alerts"].map(|name| read(name).expect(name));
         let first = all();
         assert!(read("s/crm").is_err(), "a CRM's secret is not ours to invent");
+        assert!(read("s/mail").is_err(), "nor is that of a mail server");
+        assert!(first[5].starts_with("whsec_"), "{}", first[5].len());
         assert!(first[3].starts_with("whsec_") && first[3].trim().len() == "whsec_".len() + 44, "32 bytes of base64");
         assert_eq!(first[4], format!("default_user = relay\ndefault_pass = {}\n", first[0].trim()));
         ran(dir.path()).expect("again");

@@ -31,6 +31,8 @@ fn command(dir: &Path, args: &[&str]) -> Command {
         .env("DYNAMICS_CLIENT_SECRET", "sample-secret")
         .env("SALESFORCE_CLIENT_SECRET", "sample-secret")
         .env("HUBSPOT_TOKEN", "sample-token")
+        .env("SMTP_PASSWORD", "sample-password")
+        .env("ALERTS_WEBHOOK_SECRET", world::SECRET)
         .env("RABBITMQ_PASSWORD", "sample-password")
         .env("LEDGER_PASSWORD", "sample-password");
     command
@@ -44,8 +46,10 @@ fn text(output: &Output) -> String {
 fn the_sample_configurations_have_no_mistake() {
     let readme = std::fs::read_to_string(root().join("README.md")).expect("a README");
     let sample = std::fs::read_to_string(root().join("deploy/leadrelay.toml")).expect("a sample");
-    let samples: Vec<String> = blocks(&readme, "toml").into_iter().chain([sample]).collect();
-    assert!(samples.len() >= 2);
+    let alerts = std::fs::read_to_string(root().join("docs/alerts.md")).expect("how alerts are set");
+    let shown = blocks(&readme, "toml").into_iter().chain(blocks(&alerts, "toml"));
+    let samples: Vec<String> = shown.chain([sample]).collect();
+    assert!(samples.len() >= 4);
     for sample in samples {
         let dir = tempfile::tempdir().expect("a directory");
         std::fs::write(dir.path().join("leadrelay.toml"), &sample).expect("written");
@@ -123,7 +127,7 @@ fn the_sample_shows_every_key_of_the_sections_that_are_always_there() {
     for section in keys(&schema) {
         assert!(sample.contains_key(&section), "deploy/leadrelay.toml shows no [{section}]");
     }
-    for section in ["ingest", "queue", "log", "ledger", "admin"] {
+    for section in ["ingest", "queue", "log", "ledger", "admin", "alerts"] {
         for key in keys(&schema["properties"][section]) {
             assert!(sample[section].get(&key).is_some(), "deploy/leadrelay.toml shows no {section}.{key}");
         }

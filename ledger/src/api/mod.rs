@@ -1,5 +1,6 @@
 //! The admin API: bearer token, problem+json, bounded bodies, and nothing kept by caches on the way.
 
+pub(crate) mod alerts;
 pub(crate) mod compare;
 pub(crate) mod destinations;
 pub(crate) mod leads;
@@ -27,6 +28,7 @@ use serde::de::DeserializeOwned;
 use tokio::task::JoinError;
 
 use crate::acts::{Acts, Operator};
+use crate::alerts::Alerts;
 use crate::console;
 use crate::decisions::Decisions;
 use crate::store::Store;
@@ -51,6 +53,7 @@ pub(crate) struct Api {
     pub(crate) ctx: Ctx,
     pub(crate) store: Store,
     pub(crate) acts: Acts,
+    pub(crate) alerts: Alerts,
 }
 
 /// What requests come to first: the token, and the API once there is a store.
@@ -66,9 +69,10 @@ impl Front {
     }
 
     /// From now on requests are answered from this store.
-    pub(crate) fn open(&self, ctx: &Ctx, store: &Store, decisions: &Decisions) {
+    pub(crate) fn open(&self, ctx: &Ctx, store: &Store, decisions: &Decisions, alerts: &Alerts) {
         self.api.get_or_init(|| {
-            Data::new(Api { ctx: ctx.clone(), store: store.clone(), acts: Acts::new(ctx, store, decisions) })
+            let acts = Acts::new(ctx, store, decisions);
+            Data::new(Api { ctx: ctx.clone(), store: store.clone(), acts, alerts: alerts.clone() })
         });
     }
 
@@ -159,6 +163,8 @@ fn routes(config: &Config, front: Data<Front>) -> impl FnOnce(&mut ServiceConfig
             .service(at("/v1/destinations/{name}/check", "POST", web::post().to(destinations::check)))
             .service(at("/v1/sources", "GET", web::get().to(destinations::sources)))
             .service(at("/v1/stats", "GET", web::get().to(destinations::stats)))
+            .service(at("/v1/alerts", "GET", web::get().to(alerts::list)))
+            .service(at("/v1/alerts/test", "POST", web::post().to(alerts::test)))
             .service(at("/v1/openapi.json", "GET", web::get().to(openapi::document)))
             .default_service(web::to(async || Err::<(), _>(Problem::not_found("there is nothing at this path"))));
         server.service(scope);

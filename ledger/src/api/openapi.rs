@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 
 use super::query;
 use super::types::{
-    AuditEntry, Compare, Comparison, DestinationStatus, Erased, Erasure, Held, LeadDetail, LeadSummary, Page,
-    ParkedDetail, ParkedItem, Pause, Repair, Repaired, Replay, Replayed, SourceStatus, Stats, Whom,
+    AlertTested, Alerts, AuditEntry, Compare, Comparison, DestinationStatus, Erased, Erasure, Held, LeadDetail,
+    LeadSummary, Page, ParkedDetail, ParkedItem, Pause, Repair, Repaired, Replay, Replayed, SourceStatus, Stats, Whom,
 };
 
 pub(super) async fn document() -> HttpResponse {
@@ -59,6 +59,7 @@ fn reading(s: &mut SchemaGenerator) -> Vec<(&'static str, Value)> {
         ("destinations", get::<Vec<DestinationStatus>>(s, "How the destinations are", &no())),
         ("sources", get::<Vec<SourceStatus>>(s, "How the sources are", &no())),
         ("stats", get::<Stats>(s, "Numbers for an overview", &no())),
+        ("alerts", get::<Alerts>(s, "What is wrong, what was, and who is told", &no())),
     ]
 }
 
@@ -78,6 +79,7 @@ fn acting(s: &mut SchemaGenerator) -> Vec<(&'static str, Value)> {
         ("compare", post::<Compare, Comparison>(s, "What other routes would change for the latest leads", &json!([]))),
         ("erase", post::<Whom, Erased>(s, "Erase every lead of a person", &json!([]))),
         ("export", post::<Whom, Held>(s, "Everything that is held about a person", &json!([]))),
+        ("alerts/test", post::<(), Vec<AlertTested>>(s, "Send one message to every channel now", &json!([]))),
         ("destinations/{name}/resume", post::<(), DestinationStatus>(s, "End a pause by hand", &path("name"))),
     ]
 }

@@ -1,5 +1,7 @@
 //! What the admin API says and hears. The command line reads the same types.
 
+mod alerts;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -12,6 +14,8 @@ use leadrelay_shared::id::{DeliveryId, LeadId};
 use leadrelay_shared::lead::{Fault, Format};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use alerts::{Alert, AlertChannel, AlertKind, AlertNews, AlertState, AlertTested, Alerts};
 
 /// Where a lead is. With several destinations, the state that most needs a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]

@@ -4,6 +4,7 @@
 //! through the methods of [`Store`], which are written once, in SQL for any database ([`db`]).
 
 mod accept;
+mod alerts;
 mod audit;
 mod db;
 mod destinations;
@@ -29,6 +30,7 @@ use jiff::Timestamp;
 use leadrelay_shared::config::{Database, Loaded};
 use tokio::runtime::Handle;
 
+pub use alerts::{COUNTED, Habit, Open, Unsent};
 pub use audit::Act;
 pub use destinations::{DestinationRow, SourceRow};
 pub use error::{OpenError, StoreError};
@@ -104,6 +106,14 @@ impl Store {
             // There is no other.
             Engine::Sqlite(_) => Ok(Turn::default()),
             Engine::Postgres(postgres) => postgres.clone().turn().await,
+        }
+    }
+
+    /// The watch over what is wrong, for as long as what is answered lives, unless another ledger on this store has it.
+    pub(crate) async fn watch(&self) -> Result<Option<Turn>, StoreError> {
+        match &self.0 {
+            Engine::Sqlite(_) => Ok(Some(Turn::default())),
+            Engine::Postgres(postgres) => postgres.clone().watch().await,
         }
     }
 

@@ -10,6 +10,8 @@ use crate::api::types::Filter;
 /// Days that are counted.
 const DAYS: i64 = 30;
 const DAY: i64 = 24 * 3600 * 1_000_000;
+/// The lead of what is parked.
+const LEAD: &str = " JOIN lead l ON l.no = p.lead";
 /// The latest deliveries that speak for how long they take.
 const TIMED: i64 = 1000;
 
@@ -90,9 +92,12 @@ impl Store {
     pub async fn parked_groups(&self, filter: Filter) -> Result<Vec<ParkedGroup>, StoreError> {
         self.read(move |db| {
             let (condition, values) = parked::condition(&filter);
+            // Where nothing is asked of the lead, it need not be looked at.
+            let of_lead =
+                if filter.state.is_some() || filter.source.is_some() || filter.q.is_some() { LEAD } else { "" };
             let sql = format!(
                 "SELECT p.kind, p.destination, count(*) AS n, min(p.at), max(p.at), max(p.reason)
-                 FROM parked p CROSS JOIN lead l WHERE l.no = p.lead AND {condition}
+                 FROM parked p{of_lead} WHERE {condition}
                  GROUP BY p.kind, p.destination ORDER BY n DESC, 1, 2 LIMIT 200"
             );
             let mut groups = Vec::new();
@@ -119,7 +124,7 @@ impl Store {
     pub async fn parked_count(&self, filter: Filter) -> Result<u64, StoreError> {
         self.read(move |db| {
             let (condition, values) = parked::condition(&filter);
-            let sql = format!("SELECT count(*) FROM parked p CROSS JOIN lead l WHERE l.no = p.lead AND {condition}");
+            let sql = format!("SELECT count(*) FROM parked p{LEAD} WHERE {condition}");
             let row = db.query_opt(&sql, &values)?.ok_or(StoreError::Row { what: "count" })?;
             let count: i64 = row.get(0)?;
             Ok(u64::try_from(count).unwrap_or(0))

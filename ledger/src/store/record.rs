@@ -123,7 +123,7 @@ fn refresh(db: &dyn Db, no: i64, arrived: &mut BTreeMap<String, u32>) -> Result<
         "UPDATE lead SET state = ?2, round = ?3, settled_at = ?4 WHERE no = ?1",
         values![no, state_word(story.state), story.round, story.settled_at.map(micros)],
     )?;
-    deliveries(db, no, &story, arrived)?;
+    deliveries(db, no, &told, &story, arrived)?;
     for (key, waits) in waits {
         if !story.holds(&waits) {
             db.execute("DELETE FROM parked WHERE key = ?", values![key])?;
@@ -135,22 +135,45 @@ fn refresh(db: &dyn Db, no: i64, arrived: &mut BTreeMap<String, u32>) -> Result<
     prune(db, no, &told)
 }
 
-fn deliveries(db: &dyn Db, no: i64, story: &Story, arrived: &mut BTreeMap<String, u32>) -> Result<(), StoreError> {
+fn deliveries(
+    db: &dyn Db,
+    no: i64,
+    told: &[Told],
+    story: &Story,
+    arrived: &mut BTreeMap<String, u32>,
+) -> Result<(), StoreError> {
     for (id, course) in &story.deliveries {
         let key = delivery_key(*id);
         let before = db.query_opt("SELECT state FROM delivery WHERE lead = ? AND id = ?", values![no, key])?;
         if course.state == LeadState::Delivered && before.is_none_or(|row| row.text(0) != "delivered") {
             *arrived.entry(course.destination.clone()).or_default() += 1;
         }
+        let open = story.state != LeadState::Erased && matches!(course.state, LeadState::Routed | LeadState::Deferred);
+        let again = sent_again(told, *id, course.round).map(micros);
         db.execute(
-            "INSERT INTO delivery (lead, id, destination, state, received_at)
-             VALUES (?1, ?2, ?3, ?4, (SELECT received_at FROM lead WHERE no = ?1))
-             ON CONFLICT (lead, id) DO UPDATE SET state = excluded.state, received_at = excluded.received_at
-             WHERE delivery.state <> excluded.state OR delivery.received_at <> excluded.received_at",
-            values![no, key, &course.destination, state_word(course.state)],
+            "INSERT INTO delivery (lead, id, destination, state, received_at, route, open_since)
+             VALUES (?1, ?2, ?3, ?4, (SELECT received_at FROM lead WHERE no = ?1), ?5,
+               CASE WHEN ?6 THEN coalesce(?7, (SELECT received_at FROM lead WHERE no = ?1)) END)
+             ON CONFLICT (lead, id) DO UPDATE SET state = excluded.state, received_at = excluded.received_at,
+               route = excluded.route, open_since = excluded.open_since
+             WHERE delivery.state <> excluded.state OR delivery.received_at <> excluded.received_at
+                OR delivery.route <> excluded.route OR delivery.open_since IS DISTINCT FROM excluded.open_since",
+            values![no, key, &course.destination, state_word(course.state), &course.route, open, again],
         )?;
     }
     Ok(())
+}
+
+/// When a delivery's round began, where that is not the lead's acceptance: a replay is not late because its lead is old.
+fn sent_again(told: &[Told], delivery: DeliveryId, round: u32) -> Option<Timestamp> {
+    let again = told.iter().filter(|one| match &one.what {
+        What::Fact(fact) => match &**fact {
+            Fact::Replayed { delivery: of, round: begun, .. } => *begun == round && of.is_none_or(|of| of == delivery),
+            _ => false,
+        },
+        What::Accepted(_) => false,
+    });
+    again.map(|one| one.at).min()
 }
 
 /// What a person was, is gone; that there was a lead, stays.

@@ -39,12 +39,12 @@ const LEAD: [&str; 17] = [
 const OF_LEADS: [(&str, &[&str]); 4] = [
     ("payload", &["body"]),
     ("event", &["id", "at", "kind", "fact"]),
-    ("delivery", &["id", "destination", "state", "received_at"]),
+    ("delivery", &["id", "destination", "state", "received_at", "route", "open_since"]),
     ("parked", &["key", "delivery", "destination", "route", "at", "round", "kind", "reason", "waiting"]),
 ];
 
 /// What belongs to no lead.
-const OTHERS: [(&str, &[&str]); 4] = [
+const OTHERS: [(&str, &[&str]); 6] = [
     (
         "destination",
         &[
@@ -62,6 +62,8 @@ const OTHERS: [(&str, &[&str]); 4] = [
     ("decision", &["destination", "reason", "at"]),
     ("audit", &["at", "operator", "via", "act", "object", "outcome"]),
     ("erased", &["lead", "at"]),
+    ("alert", &["channel", "known"]),
+    ("alert_message", &["channel", "id", "at", "message"]),
 ];
 
 /// Columns that are true or false, which to SQLite are numbers.

@@ -357,8 +357,17 @@ async fn the_api_describes_itself() {
     let document: Value = ledger.get("/api/v1/openapi.json").await.ok();
     assert_eq!(document["openapi"], "3.1.0");
     let paths = document["paths"].as_object().expect("paths");
-    for path in ["leads", "leads/{id}", "parked", "parked/{id}/repair", "replay", "destinations/{name}/pause", "stats"]
-    {
+    for path in [
+        "leads",
+        "leads/{id}",
+        "parked",
+        "parked/{id}/repair",
+        "replay",
+        "destinations/{name}/pause",
+        "stats",
+        "alerts",
+        "alerts/test",
+    ] {
         assert!(paths.contains_key(&format!("/api/v1/{path}")), "{path}");
     }
     assert!(document["paths"]["/api/v1/leads/{id}"].get("delete").is_some());

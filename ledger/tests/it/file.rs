@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use leadrelay_ledger::api::types::Page;
-use leadrelay_ledger::store::{OpenError, Store};
+use leadrelay_ledger::store::{Open, OpenError, Store};
 use leadrelay_shared::clock::Clock;
 use leadrelay_shared::event::{Fact, PauseCause};
 use leadrelay_shared::fields::Note;
@@ -51,10 +51,18 @@ async fn an_earlier_schema_is_brought_up_to_date_with_what_it_holds() {
     let store = Store::open(dir.path()).expect("a store");
     let cause = PauseCause::Failing { error: down() };
     let paused = Fact::Paused { destination: "crm".to_owned(), cause, until: None };
-    store.record(vec![event(1, paused)], Vec::new()).await.expect("stored");
+    let under_way = [event(1, paused), accepted(1, &lead(1)), routed(2, 1, &["crm"], 0)];
+    store.record(under_way.to_vec(), Vec::new()).await.expect("stored");
     drop(store);
     let db = Connection::open(dir.path().join("ledger.db")).expect("the database");
-    let to_1 = "ALTER TABLE destination DROP COLUMN unfit; ALTER TABLE destination DROP COLUMN unfit_at; DROP TABLE audit; DROP TABLE erased; PRAGMA user_version = 1";
+    let to_2 = "DROP INDEX delivery_open; DROP INDEX parked_group; DROP TABLE alert; DROP TABLE alert_message; DROP TABLE audit;
+        DROP TABLE erased; ALTER TABLE delivery DROP COLUMN route; ALTER TABLE delivery DROP COLUMN open_since; PRAGMA user_version = 2";
+    db.execute_batch(to_2).expect("as it was");
+    drop(db);
+    drop(Store::open(dir.path()).expect("it is brought up to date"));
+    let db = Connection::open(dir.path().join("ledger.db")).expect("the database");
+    db.execute_batch(to_2).expect("as it was");
+    let to_1 = "ALTER TABLE destination DROP COLUMN unfit; ALTER TABLE destination DROP COLUMN unfit_at; PRAGMA user_version = 1";
     db.execute_batch(to_1).expect("as it was");
     drop(db);
     let store = Store::open(dir.path()).expect("it is brought up to date");
@@ -63,6 +71,10 @@ async fn an_earlier_schema_is_brought_up_to_date_with_what_it_holds() {
     store.record(vec![event(2, checked)], Vec::new()).await.expect("stored");
     let crm = store.destinations().await.expect("read").remove("crm").expect("it is known");
     assert!(crm.failing.is_some() && crm.unfit == unfit, "{crm:?}");
+    // What was under way is known by its route with its next fact.
+    store.record(vec![deferred(3, 1, "crm", 0, 1)], Vec::new()).await.expect("stored");
+    let open = store.open_deliveries("crm".to_owned(), "customers".to_owned(), at(5)).await.expect("read");
+    assert_eq!(open, Some(Open { oldest: at(1), late: 1 }));
 }
 
 #[test]

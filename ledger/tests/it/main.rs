@@ -9,5 +9,6 @@ mod on_postgres;
 mod on_sqlite;
 mod postgres;
 mod recorder;
+mod smtp;
 mod stand;
 mod transfer;

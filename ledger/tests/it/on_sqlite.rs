@@ -6,6 +6,8 @@ use crate::stand::OnFile;
 type Stand = OnFile;
 type Ledger = harness::Ledger<Stand>;
 
+#[path = "alerts.rs"]
+mod alerts;
 #[path = "api.rs"]
 mod api;
 #[path = "console.rs"]

@@ -52,6 +52,7 @@ pub(super) fn mistakes(config: &Config, root: &Value) -> Vec<Mistake> {
         }
     }
     routes(&config.routes, root, &mut found);
+    found.extend(super::alerts::mistakes(config, root));
     found
 }
 

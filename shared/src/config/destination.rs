@@ -11,6 +11,9 @@ use serde_json::{Map, Value};
 use super::Span;
 use crate::retry::Policy;
 
+/// How TOML's dates and times look once they are JSON.
+const TOML_DATETIME: &str = "$__toml_private_datetime";
+
 /// One destination.
 #[derive(Clone, Debug)]
 pub struct DestinationConfig {
@@ -55,6 +58,25 @@ pub struct Common {
     /// Lets it be on loopback or a private network, and there speak plain HTTP.
     #[serde(default)]
     pub allow_private_addresses: bool,
+    /// The last day on which its secret is good: `2027-01-31`. It is told as an alert 30, 7 and 1 days before.
+    #[serde(default)]
+    #[schemars(schema_with = "date_schema")]
+    pub secret_expires: Option<jiff::civil::Date>,
+}
+
+fn date_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({"type": "string", "format": "date", "examples": ["2027-01-31"]})
+}
+
+/// A date may be written as TOML's own, without quotation marks; JSON has only texts.
+pub(super) fn plain_dates(root: &mut Value) {
+    let destinations = root.get_mut("destinations").and_then(Value::as_object_mut);
+    for destination in destinations.into_iter().flat_map(|all| all.values_mut()) {
+        let Some(value) = destination.get_mut("secret_expires") else { continue };
+        if let Some(text) = value.get(TOML_DATETIME).cloned() {
+            *value = text;
+        }
+    }
 }
 
 impl Common {
@@ -154,6 +176,23 @@ impl JsonSchema for DestinationConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_ends_on_a_date_with_or_without_quotation_marks() {
+        let of = |date: &str| {
+            let text = format!("[destinations.crm]\nconnector = 'x'\nsecret_expires = {date}");
+            super::super::Loader::default().parse(&text, std::path::Path::new("."), std::iter::empty())
+        };
+        for date in ["2027-01-31", "'2027-01-31'"] {
+            let config = of(date).expect(date);
+            assert_eq!(config.destinations["crm"].common.secret_expires, Some(jiff::civil::date(2027, 1, 31)));
+        }
+        for wrong in ["'31.1.2027'", "2027-01-31T10:00:00Z", "7"] {
+            let found = of(wrong).expect_err(wrong);
+            assert!(found.len() == 1 && found[0].key == "destinations.crm.secret_expires", "{found:?}");
+            assert!(found[0].reason.starts_with("must be a date, such as 2027-01-31"), "{found:?}");
+        }
+    }
 
     #[test]
     fn a_table_is_split_into_ours_and_the_connectors() {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::positions::{Positions, join, line_of};
-use super::{Config, ConfigError, ConnectorInfo, Mistake, check, environment, schema, secret};
+use super::{Config, ConfigError, ConnectorInfo, Mistake, check, destination, environment, schema, secret};
 
 /// How to read a configuration.
 #[derive(Clone, Debug, Default)]
@@ -139,8 +139,9 @@ impl Loader {
         };
         let variables = environment::apply(&mut root, variables);
         let mut root = Value::Object(root);
+        destination::plain_dates(&mut root);
         let mut mistakes = schema::mistakes(&root, &self.connectors, self.all_connectors);
-        for section in ["sources", "destinations", "queue", "admin", "ingest", "ledger"] {
+        for section in ["sources", "destinations", "queue", "admin", "ingest", "ledger", "alerts"] {
             match root.get_mut(section) {
                 Some(Value::Object(destinations)) if section == "destinations" && secrets_of.is_some() => {
                     for (name, value) in destinations.iter_mut().filter(|(_, value)| self.delivers(value)) {

@@ -3,6 +3,7 @@
 //! The structures here are the public interface; their JSON Schema (`leadrelay schema`) is what the file is checked
 //! against before anything is deserialized, so an unknown key is an error that names the nearest right one.
 
+mod alerts;
 mod check;
 mod destination;
 mod environment;
@@ -25,6 +26,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use alerts::{AlertMailConfig, AlertWebhookConfig, AlertsConfig, MailTls};
 pub use check::TOKEN_MIN;
 pub use destination::{DestinationConfig, RetryConfig, TooLong};
 pub use ledger::{Database, DatabaseUrl, LedgerConfig};
@@ -54,6 +56,8 @@ pub struct Config {
     pub admin: AdminConfig,
     /// What the ledger keeps, and where.
     pub ledger: LedgerConfig,
+    /// Whom to tell when something is wrong.
+    pub alerts: AlertsConfig,
     /// Who may send leads, by name. The name is part of the URL.
     pub sources: BTreeMap<String, SourceConfig>,
     /// Where leads go, by name.
@@ -73,6 +77,7 @@ impl Default for Config {
             ingest: IngestConfig::default(),
             admin: AdminConfig::default(),
             ledger: LedgerConfig::default(),
+            alerts: AlertsConfig::default(),
             sources: BTreeMap::new(),
             destinations: BTreeMap::new(),
             routes: Vec::new(),
@@ -186,13 +191,16 @@ pub struct AdminConfig {
     /// Where to listen.
     #[schemars(schema_with = "units::address_schema")]
     pub listen: SocketAddr,
+    /// How operators reach it, for the links in alerts: `https://relay.example.com`. By default `http://` and the address.
+    #[schemars(extend("format" = "http-url"))]
+    pub public_url: Option<String>,
     /// The bearer token of the API. By default `admin.token` in `data_dir`, made on first start.
     pub token: Option<Secret>,
 }
 
 impl Default for AdminConfig {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8081)), token: None }
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8081)), public_url: None, token: None }
     }
 }
 
@@ -255,4 +263,18 @@ pub struct RouteConfig {
     /// record is the lead in leadrelay's own names, with the whole `body`.
     #[serde(default)]
     pub fields: Option<Map<String, Value>>,
+    /// A lead that is undelivered for longer is told as an alert.
+    // Neither this nor the next changes what is routed where, and so neither makes new rules.
+    #[serde(default = "RouteConfig::default_promise", skip_serializing)]
+    pub promise: Span,
+    /// Who gets mail beside that when the promise is broken, with a link. By the server of `alerts.mail`.
+    #[serde(default, skip_serializing)]
+    #[schemars(length(max = 50))]
+    pub escalate_to: Vec<String>,
+}
+
+impl RouteConfig {
+    fn default_promise() -> Span {
+        Span::secs(5 * 60)
+    }
 }

@@ -92,6 +92,7 @@ fn wanted(node: &Value) -> String {
         "span" => return r#"a duration, such as "5s", "15m", "72h" or "30d""#.to_owned(),
         "size" => return r#"a size, such as "256KiB", "64MiB" or "16GiB""#.to_owned(),
         "socket-address" => return r#"an IP address and a port, such as "127.0.0.1:8080""#.to_owned(),
+        "date" => return "a date, such as 2027-01-31".to_owned(),
         "http-url" => return r#"a URL that begins with http:// or https://"#.to_owned(),
         "queue-url" => {
             return r#""embedded", a URL such as "amqp://user@host:5672/vhost", or an array of up to 16 such URLs"#

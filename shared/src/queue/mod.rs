@@ -152,6 +152,15 @@ impl Queue {
         }
     }
 
+    /// Bytes on disk, and the most that they may be; `None` where the queue is a broker, which does not tell. What was used and is
+    /// free again counts until it has gone back to the disk.
+    pub fn size(&self) -> Option<(u64, u64)> {
+        match &self.engine {
+            Engine::Embedded(engine) => Some(engine.size()),
+            Engine::Amqp(_) => None,
+        }
+    }
+
     /// Whether the queue can take messages, as it changes.
     pub fn health(&self) -> watch::Receiver<Health> {
         match &self.engine {

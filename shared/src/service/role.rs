@@ -79,11 +79,11 @@ impl Role {
         self
     }
 
-    /// Serves operators on `admin.listen` itself, with a token that is made where it is missing.
+    /// Serves operators on `admin.listen` itself, with a token that is made where it is missing, and tells them alerts.
     #[must_use]
     pub fn for_operators(mut self) -> Self {
         self.for_operators = true;
-        self.told("admin")
+        self.told("admin").told("alerts")
     }
 
     fn read(&self, file: &Path) -> Reading {

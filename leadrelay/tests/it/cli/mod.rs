@@ -1,5 +1,6 @@
 //! The command line, by running the real program.
 
+mod alerts;
 mod check;
 mod init;
 mod ledger;

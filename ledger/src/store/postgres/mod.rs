@@ -22,13 +22,15 @@ use fault::Kind;
 use months::Months;
 use session::Session;
 
-use super::db::Db;
+use super::db::{Db, values};
 use super::{OpenError, StoreError, blocking};
 
 /// Connections at once; further work waits.
 const CONNECTIONS: usize = 6;
 /// What the one holds whose turn it is: `turn` in ASCII.
 const TURN: i64 = 0x7475_726e;
+/// What the one holds who watches for what is wrong: `watch` in ASCII.
+const WATCH: i64 = 0x77_6174_6368;
 /// How often a transaction is tried that others get in the way of.
 const TRIES: u32 = 10;
 
@@ -46,7 +48,18 @@ pub(super) struct Postgres {
 /// Ends when it is dropped: the server lets the next one have it when the connection closes.
 #[derive(Default)]
 pub(crate) struct Turn {
-    _session: Option<Mutex<Session>>,
+    session: Option<Mutex<Session>>,
+}
+
+impl Turn {
+    /// Whether it is still this one's: a connection that broke has let another one have it.
+    pub(crate) async fn holds(self: Arc<Self>) -> bool {
+        let asked = move || match &self.session {
+            None => Ok(true),
+            Some(session) => session.lock().unwrap_or_else(PoisonError::into_inner).batch("SELECT 1").map(|()| true),
+        };
+        blocking(asked).await.unwrap_or(false)
+    }
 }
 
 impl fmt::Debug for Postgres {
@@ -75,7 +88,18 @@ impl Postgres {
         blocking(move || {
             let session = Session::new(&self.database, &self.handle, &self.months)?;
             session.batch(&format!("SELECT pg_advisory_lock({TURN})"))?;
-            Ok(Turn { _session: Some(Mutex::new(session)) })
+            Ok(Turn { session: Some(Mutex::new(session)) })
+        })
+        .await
+    }
+
+    /// The watch on a connection of its own, unless another ledger has it.
+    pub(super) async fn watch(self: Arc<Self>) -> Result<Option<Turn>, StoreError> {
+        blocking(move || {
+            let session = Session::new(&self.database, &self.handle, &self.months)?;
+            let free = session.query_opt("SELECT pg_try_advisory_lock(?)", values![WATCH])?;
+            let free = free.is_some_and(|row| row.get(0).unwrap_or(false));
+            Ok(free.then(|| Turn { session: Some(Mutex::new(session)) }))
         })
         .await
     }

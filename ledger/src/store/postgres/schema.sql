@@ -55,8 +55,12 @@ CREATE TABLE delivery (
   destination   TEXT COLLATE "C" NOT NULL,
   state         TEXT COLLATE "C" NOT NULL,
   received_at   BIGINT NOT NULL,
+  route         TEXT COLLATE "C" NOT NULL DEFAULT '',
+  -- Since when it is under way in its round; NULL once it is delivered or parked.
+  open_since    BIGINT,
   PRIMARY KEY (lead, id)
 ) PARTITION BY RANGE (lead);
+CREATE INDEX delivery_open ON delivery (destination, route, open_since) WHERE open_since IS NOT NULL;
 CREATE INDEX delivery_id ON delivery (id);
 CREATE INDEX delivery_destination ON delivery (destination, received_at, lead);
 
@@ -88,6 +92,7 @@ CREATE TABLE parked (
 CREATE INDEX parked_lead ON parked (lead);
 CREATE INDEX parked_time ON parked (at, rowid);
 CREATE INDEX parked_kind ON parked (kind, at, rowid);
+CREATE INDEX parked_group ON parked (destination, kind, at);
 CREATE INDEX parked_destination ON parked (destination, at, rowid);
 
 -- How destinations are; of two sayings the later.
@@ -108,6 +113,21 @@ CREATE TABLE decision (
   destination   TEXT COLLATE "C" PRIMARY KEY,
   reason        TEXT NOT NULL,
   at            BIGINT NOT NULL
+);
+
+-- What is known of conditions and was told of them, for each channel: JSON.
+CREATE TABLE alert (
+  channel       TEXT PRIMARY KEY,
+  known         TEXT NOT NULL
+);
+
+-- Messages that are still to be sent: JSON.
+CREATE TABLE alert_message (
+  channel       TEXT NOT NULL,
+  id            TEXT NOT NULL,
+  at            BIGINT NOT NULL,
+  message       TEXT NOT NULL,
+  PRIMARY KEY (channel, id)
 );
 
 -- The audit log. NULL outcome: it was begun, and the ledger ended before it could say how that went.

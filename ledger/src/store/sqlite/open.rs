@@ -14,8 +14,17 @@ pub(in crate::store) const VERSION: i64 = 3;
 /// What makes a database of version 1 one of version 2.
 const FROM_1: &str =
     "ALTER TABLE destination ADD COLUMN unfit_at INTEGER; ALTER TABLE destination ADD COLUMN unfit TEXT;";
-/// What makes a database of version 2 one of version 3.
-const FROM_2: &str = include_str!("operators.sql");
+/// What makes a database of version 2 one of version 3. Deliveries that are under way get their route with their next fact.
+const FROM_2: &str = "ALTER TABLE delivery ADD COLUMN route TEXT NOT NULL DEFAULT '';
+ALTER TABLE delivery ADD COLUMN open_since INTEGER;
+UPDATE delivery SET open_since = received_at WHERE state IN ('routed', 'deferred');
+CREATE INDEX delivery_open ON delivery (destination, route, open_since) WHERE open_since IS NOT NULL;
+CREATE INDEX parked_group ON parked (destination, kind, at);
+CREATE TABLE alert (channel TEXT PRIMARY KEY, known TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE alert_message (channel TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, message TEXT NOT NULL,
+  PRIMARY KEY (channel, id)) WITHOUT ROWID;";
+/// The tables that came with version 3 for what operators have done.
+const OPERATORS: &str = include_str!("operators.sql");
 const SCHEMA: &str = include_str!("schema.sql");
 /// Another program may look into the file, but not hold it for long; the recorder tries again anyway.
 const BUSY: Duration = Duration::from_millis(250);
@@ -47,9 +56,9 @@ pub(in crate::store) fn open(dir: &Path) -> Result<Opened, OpenError> {
     settle_in(&writer).map_err(unreadable)?;
     let found = writer.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).map_err(unreadable)?;
     match found {
-        0 => make(&mut writer, &[SCHEMA, FROM_2]).map_err(unreadable)?,
-        1 => make(&mut writer, &[FROM_1, FROM_2]).map_err(unreadable)?,
-        2 => make(&mut writer, &[FROM_2]).map_err(unreadable)?,
+        0 => make(&mut writer, &[SCHEMA, OPERATORS]).map_err(unreadable)?,
+        1 => make(&mut writer, &[FROM_1, FROM_2, OPERATORS]).map_err(unreadable)?,
+        2 => make(&mut writer, &[FROM_2, OPERATORS]).map_err(unreadable)?,
         VERSION => {}
         found => return Err(OpenError::Newer { path, found }),
     }

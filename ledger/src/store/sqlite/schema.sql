@@ -1,4 +1,4 @@
--- Version 1. Times are microseconds since 1970; ids are 16 bytes; `lead` is lead.no.
+-- Version 3. Times are microseconds since 1970; ids are 16 bytes; `lead` is lead.no.
 -- Rows are made from facts that come in any order: see record.rs.
 
 CREATE TABLE lead (
@@ -42,10 +42,14 @@ CREATE TABLE delivery (
   destination   TEXT NOT NULL,
   state         TEXT NOT NULL,
   received_at   INTEGER NOT NULL,
+  route         TEXT NOT NULL DEFAULT '',
+  -- Since when it is under way in its round; NULL once it is delivered or parked.
+  open_since    INTEGER,
   PRIMARY KEY (lead, id)
 ) WITHOUT ROWID;
 CREATE INDEX delivery_id ON delivery (id);
 CREATE INDEX delivery_destination ON delivery (destination, received_at, lead);
+CREATE INDEX delivery_open ON delivery (destination, route, open_since) WHERE open_since IS NOT NULL;
 
 CREATE TABLE event (
   lead          INTEGER NOT NULL,
@@ -73,6 +77,7 @@ CREATE INDEX parked_lead ON parked (lead);
 CREATE INDEX parked_time ON parked (at);
 CREATE INDEX parked_kind ON parked (kind, at);
 CREATE INDEX parked_destination ON parked (destination, at);
+CREATE INDEX parked_group ON parked (destination, kind, at);
 
 CREATE TABLE destination (
   name            TEXT PRIMARY KEY,
@@ -93,4 +98,19 @@ CREATE TABLE decision (
   destination   TEXT PRIMARY KEY,
   reason        TEXT NOT NULL,
   at            INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- What is known of conditions and was told of them, for each channel: JSON.
+CREATE TABLE alert (
+  channel       TEXT PRIMARY KEY,
+  known         TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- Messages that are still to be sent: JSON.
+CREATE TABLE alert_message (
+  channel       TEXT NOT NULL,
+  id            TEXT NOT NULL,
+  at            INTEGER NOT NULL,
+  message       TEXT NOT NULL,
+  PRIMARY KEY (channel, id)
 ) WITHOUT ROWID;

@@ -25,6 +25,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub(super) use self::claims::{Claims, Handle, settle};
 use self::op::{GivenBack, NewRow, Op, Publish, Shared};
+pub use self::space::free_bytes;
 pub use self::store::OpenError;
 use self::writer::Writer;
 use super::{Health, Message, QueueError, TopicStats};
@@ -51,6 +52,7 @@ pub struct Settings {
 #[derive(Clone, Debug)]
 pub struct Engine {
     shared: Arc<Shared>,
+    settings: Arc<Settings>,
 }
 
 impl Engine {
@@ -68,9 +70,10 @@ impl Engine {
             health: health.subscribe(),
             closed: closed.subscribe(),
         });
+        let kept = Arc::new(settings.clone());
         let writer = Writer::open(settings, clock, given_back, Arc::downgrade(&shared), health)?;
         writer::start(writer, todo, lock, closed)?;
-        Ok(Self { shared })
+        Ok(Self { shared, settings: kept })
     }
 
     pub(super) async fn publish(&self, messages: Vec<Message>) -> Result<(), QueueError> {
@@ -96,6 +99,12 @@ impl Engine {
         let (answer, answered) = oneshot::channel();
         self.send(Op::Stats(answer)).await?;
         answered.await.map_err(|_| QueueError::Closed)
+    }
+
+    /// Bytes of its files, and the most that they may take.
+    pub(super) fn size(&self) -> (u64, u64) {
+        let bytes = |name| std::fs::metadata(self.settings.dir.join(name)).map_or(0, |file| file.len());
+        (bytes("queue.db") + bytes("queue.db-wal"), self.settings.max_size)
     }
 
     /// What can be claimed from a topic: whoever claims here takes it at once.

@@ -92,7 +92,7 @@ fn used(store: &Store) -> rusqlite::Result<u64> {
 
 /// What the file system has left for us; `None` where it does not say.
 #[expect(unsafe_code, reason = "the standard library cannot ask a file system how full it is")]
-fn free_bytes(dir: &Path) -> Option<u64> {
+pub fn free_bytes(dir: &Path) -> Option<u64> {
     use std::os::unix::ffi::OsStrExt;
     let path = std::ffi::CString::new(dir.as_os_str().as_bytes()).ok()?;
     // SAFETY: all-zero bytes are a valid `statvfs`, which is plain numbers.
