@@ -16,12 +16,22 @@ pub(super) trait Db {
     /// Changes rows, and says how many. A value stands where `?` or `?1` stands; a statement has one kind of them.
     fn execute(&self, sql: &str, values: &[Value]) -> Result<usize, StoreError>;
 
+    /// Changes rows before anything that is asked later. Should it fail, that is told then, or when the transaction ends.
+    fn change(&self, sql: &str, values: &[Value]) -> Result<(), StoreError> {
+        self.execute(sql, values).map(drop)
+    }
+
     /// The rows that are found.
     fn query(&self, sql: &str, values: &[Value]) -> Result<Vec<Row>, StoreError>;
 
     /// The first row that is found.
     fn query_opt(&self, sql: &str, values: &[Value]) -> Result<Option<Row>, StoreError> {
         Ok(self.query(sql, values)?.into_iter().next())
+    }
+
+    /// The rows that are found for each of these values.
+    fn query_each(&self, sql: &str, sets: &[Vec<Value>]) -> Result<Vec<Vec<Row>>, StoreError> {
+        sets.iter().map(|values| self.query(sql, values)).collect()
     }
 
     /// The numbers of leads, whose rows are made where there are none. Nobody else changes what is known of them until the

@@ -82,54 +82,49 @@ pub(super) fn note(db: &dyn Db, event: &Event) -> Result<(), StoreError> {
 }
 
 fn success(db: &dyn Db, name: &str, at: Timestamp) -> Result<(), StoreError> {
-    db.execute(
+    db.change(
         "INSERT INTO destination (name, last_success_at) VALUES (?1, ?2)
          ON CONFLICT (name) DO UPDATE SET last_success_at =
            CASE WHEN destination.last_success_at > ?2 THEN destination.last_success_at ELSE ?2 END",
         values![name, micros(at)],
-    )?;
-    Ok(())
+    )
 }
 
 fn failure(db: &dyn Db, name: &str, at: Timestamp, error: &DeliveryError) -> Result<(), StoreError> {
-    db.execute(
+    db.change(
         "INSERT INTO destination (name, last_error_at, last_error) VALUES (?1, ?2, ?3)
          ON CONFLICT (name) DO UPDATE SET last_error_at = ?2, last_error = ?3
          WHERE destination.last_error_at IS NULL OR (?2, ?3) > (destination.last_error_at, destination.last_error)",
         values![name, micros(at), json(error)],
-    )?;
-    Ok(())
+    )
 }
 
 fn pausing(db: &dyn Db, name: &str, at: Timestamp, pause: Option<&str>) -> Result<(), StoreError> {
-    db.execute(
+    db.change(
         "INSERT INTO destination (name, pause_at, pause) VALUES (?1, ?2, ?3)
          ON CONFLICT (name) DO UPDATE SET pause_at = ?2, pause = ?3
          WHERE destination.pause_at IS NULL
            OR (?2, coalesce(?3, '')) > (destination.pause_at, coalesce(destination.pause, ''))",
         values![name, micros(at), pause],
-    )?;
-    Ok(())
+    )
 }
 
 fn checked(db: &dyn Db, name: &str, at: Timestamp, unfit: &str) -> Result<(), StoreError> {
-    db.execute(
+    db.change(
         "INSERT INTO destination (name, unfit_at, unfit) VALUES (?1, ?2, ?3)
          ON CONFLICT (name) DO UPDATE SET unfit_at = ?2, unfit = ?3
          WHERE destination.unfit_at IS NULL OR (?2, ?3) > (destination.unfit_at, destination.unfit)",
         values![name, micros(at), unfit],
-    )?;
-    Ok(())
+    )
 }
 
 /// So many more deliveries have arrived there.
 pub(super) fn count_delivered(db: &dyn Db, name: &str, more: u32) -> Result<(), StoreError> {
-    db.execute(
+    db.change(
         "INSERT INTO destination (name, delivered) VALUES (?1, ?2)
          ON CONFLICT (name) DO UPDATE SET delivered = destination.delivered + excluded.delivered",
         values![name, more],
-    )?;
-    Ok(())
+    )
 }
 
 impl Store {

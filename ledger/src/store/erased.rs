@@ -10,7 +10,7 @@ use super::{Store, StoreError, micros, rows};
 
 /// Takes down that a lead was erased; of several times, the first.
 pub(super) fn note(db: &dyn Db, lead: LeadId, at: Timestamp) -> Result<(), StoreError> {
-    db.execute(
+    db.change(
         "INSERT INTO erased (lead, at) VALUES (?, ?)
          ON CONFLICT (lead) DO UPDATE SET at = excluded.at WHERE excluded.at < erased.at",
         values![rows::lead_key(lead), micros(at)],

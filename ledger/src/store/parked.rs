@@ -28,7 +28,7 @@ pub(super) fn keep(db: &dyn Db, lead: i64, parked: &Parked) -> Result<(), StoreE
         Waiting::Lead(lead) => (lead_key(lead.id), lead.round, None),
         Waiting::Delivery(d) => (delivery_key(d.id), d.round, Some((&d.destination, &d.route))),
     };
-    db.execute(
+    db.change(
         "INSERT INTO parked (key, lead, delivery, destination, route, at, round, kind, reason, waiting)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (key) DO UPDATE SET destination = excluded.destination, route = excluded.route, at = excluded.at,
@@ -47,20 +47,33 @@ pub(super) fn keep(db: &dyn Db, lead: i64, parked: &Parked) -> Result<(), StoreE
             json(&parked.reason),
             json(&parked.what),
         ],
-    )?;
-    Ok(())
+    )
 }
 
 /// The rows of one lead by their keys, as the fold sees them.
-pub(super) fn waits(db: &dyn Db, lead: i64) -> Result<Vec<([u8; 16], Waits)>, StoreError> {
-    let sql = "SELECT key, delivery, destination, route, round, at, reason FROM parked WHERE lead = ? ORDER BY key";
+pub(super) type Waiters = Vec<([u8; 16], Waits)>;
+
+const WAITS: &str =
+    "SELECT key, delivery, destination, route, round, at, reason FROM parked WHERE lead = ? ORDER BY key";
+
+/// The rows of one lead.
+pub(super) fn waits(db: &dyn Db, lead: i64) -> Result<Waiters, StoreError> {
+    read(&db.query(WAITS, values![lead])?)
+}
+
+/// The rows of each of these leads.
+pub(super) fn waits_each(db: &dyn Db, leads: &[Vec<Value>]) -> Result<Vec<Waiters>, StoreError> {
+    db.query_each(WAITS, leads)?.iter().map(|rows| read(rows)).collect()
+}
+
+fn read(rows: &[Row]) -> Result<Waiters, StoreError> {
     let mut all = Vec::new();
-    for row in db.query(sql, values![lead])? {
+    for row in rows {
         let delivery = match row.get(1)? {
-            true => Some((rows::delivery_id(&row, 0)?, row.get(2)?, row.get(3)?)),
+            true => Some((rows::delivery_id(row, 0)?, row.get(2)?, row.get(3)?)),
             false => None,
         };
-        let Ok(reason) = reason(&row, 6) else {
+        let Ok(reason) = reason(row, 6) else {
             tracing::error!("a park reason in the ledger cannot be read and is left out");
             continue;
         };

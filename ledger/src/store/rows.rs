@@ -9,7 +9,7 @@ use leadrelay_shared::lead::Format;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::db::{Db, Row, values};
+use super::db::{Db, Row, Value, values};
 use super::{StoreError, json, read_json, time};
 use crate::api::types::LeadState;
 
@@ -82,10 +82,21 @@ impl Told {
     }
 }
 
+const TOLD: &str = "SELECT id, at, kind, fact FROM event WHERE lead = ? ORDER BY at, id";
+
 /// Everything told of one lead, oldest first.
 pub(super) fn told(db: &dyn Db, lead: i64) -> Result<Vec<Told>, StoreError> {
+    read(&db.query(TOLD, values![lead])?)
+}
+
+/// The same of each of these.
+pub(super) fn told_each(db: &dyn Db, leads: &[Vec<Value>]) -> Result<Vec<Vec<Told>>, StoreError> {
+    db.query_each(TOLD, leads)?.iter().map(|rows| read(rows)).collect()
+}
+
+fn read(rows: &[Row]) -> Result<Vec<Told>, StoreError> {
     let mut all = Vec::new();
-    for row in db.query("SELECT id, at, kind, fact FROM event WHERE lead = ? ORDER BY at, id", values![lead])? {
+    for row in rows {
         let text = row.text(3);
         let what = match row.text(2) {
             "accepted" => read_json(text, "fact").map(What::Accepted),

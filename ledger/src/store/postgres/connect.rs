@@ -29,7 +29,7 @@ const SETTINGS: &str = "SET statement_timeout = '50s'; SET idle_in_transaction_s
 
 /// A connection, and the task that keeps it going until it is dropped.
 pub(super) struct Connected {
-    pub(super) client: Client,
+    pub(super) client: Arc<Client>,
     _driver: AbortOnDropHandle<()>,
 }
 
@@ -76,7 +76,7 @@ where
         // What breaks it is told to the statement that waits, or to the next one.
         let _ = connection.await;
     });
-    Ok(Connected { client, _driver: AbortOnDropHandle::new(driver) })
+    Ok(Connected { client: Arc::new(client), _driver: AbortOnDropHandle::new(driver) })
 }
 
 /// Read at each connection, so that renewed files need no restart.

@@ -1,12 +1,16 @@
 //! A connection with its prepared statements, as the store's functions see it.
 //!
-//! Invariant: nothing is committed after a statement has failed. It is used by one thread at a time, which waits for each answer.
+//! Invariant: nothing is committed after a statement has failed. It is used by one thread at a time. That waits for the answer to
+//! what it asks; changes are sent one behind the other, and their answers are looked at before the transaction ends.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use leadrelay_shared::config::Database;
 use leadrelay_shared::id::LeadId;
@@ -30,10 +34,17 @@ const ANSWER: Duration = Duration::from_secs(60);
 /// Prepared statements kept: there are some fifty, and lists make theirs of what they are filtered by.
 const STATEMENTS: usize = 200;
 
+/// Changes and questions that are on their way at once.
+const ON_THE_WAY: usize = 128;
+
+/// The answer to a change that is on its way.
+type Answer = Pin<Box<dyn Future<Output = Result<u64, tokio_postgres::Error>> + Send>>;
+
 pub(super) struct Session {
     connected: Connected,
     handle: Handle,
     statements: RefCell<HashMap<String, Statement>>,
+    changes: RefCell<VecDeque<Answer>>,
     /// The months known to have parts, shared by all sessions of a store.
     months: Months,
     /// Months that turned out to have none.
@@ -50,6 +61,7 @@ impl Session {
             connected: handle.block_on(connect(database))?,
             handle: handle.clone(),
             statements: RefCell::default(),
+            changes: RefCell::default(),
             months: months.clone(),
             missing: RefCell::default(),
             failed: Cell::new(false),
@@ -68,6 +80,7 @@ impl Session {
     }
 
     pub(super) fn commit(&self) -> Result<(), StoreError> {
+        self.changed()?;
         if self.failed.get() {
             // The server would answer COMMIT with a success and roll back.
             return Err(Fault::from(Kind::Other).into());
@@ -76,6 +89,7 @@ impl Session {
     }
 
     pub(super) fn roll_back(&self) -> Result<(), StoreError> {
+        self.changes.borrow_mut().clear();
         self.batch("ROLLBACK")
     }
 
@@ -89,10 +103,28 @@ impl Session {
         self.wait(self.connected.client.batch_execute(sql))
     }
 
-    /// Waits for an answer.
+    /// Waits for an answer. What comes after a change that failed fails for that alone, so it is the change's failure that is told.
     fn wait<T>(&self, answer: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, StoreError> {
-        let answered = self.handle.block_on(async { timeout(ANSWER, answer).await });
-        let answered = match answered {
+        let answered = self.answered(answer);
+        if answered.is_err() {
+            self.changed()?;
+        }
+        answered
+    }
+
+    /// Waits until all changes are made.
+    fn changed(&self) -> Result<(), StoreError> {
+        let changes = self.changes.take();
+        self.answered(async move {
+            for change in changes {
+                change.await?;
+            }
+            Ok(())
+        })
+    }
+
+    fn answered<T>(&self, answer: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, StoreError> {
+        let answered = match self.handle.block_on(async { timeout(ANSWER, answer).await }) {
             Ok(answered) => answered.map_err(|error| Fault::from(&error)),
             Err(_) => {
                 self.broken.set(true);
@@ -130,6 +162,38 @@ impl Db for Session {
         let statement = self.statement(sql)?;
         let changed = self.wait(self.connected.client.execute_raw(&statement, values))?;
         Ok(usize::try_from(changed).unwrap_or(usize::MAX))
+    }
+
+    fn change(&self, sql: &str, values: &[Value]) -> Result<(), StoreError> {
+        if self.changes.borrow().len() >= ON_THE_WAY {
+            self.changed()?;
+        }
+        let (statement, client, values) = (self.statement(sql)?, self.connected.client.clone(), values.to_vec());
+        let mut answer: Answer = Box::pin(async move { client.execute_raw(&statement, &values).await });
+        // Asked once it is on its way, behind all that was sent before it; its answer is waited for later.
+        match answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(answer) => self.wait(std::future::ready(answer)).map(drop),
+            Poll::Pending => {
+                self.changes.borrow_mut().push_back(answer);
+                Ok(())
+            }
+        }
+    }
+
+    fn query_each(&self, sql: &str, sets: &[Vec<Value>]) -> Result<Vec<Vec<Row>>, StoreError> {
+        let statement = self.statement(sql)?;
+        let mut all = Vec::with_capacity(sets.len());
+        for some in sets.chunks(ON_THE_WAY) {
+            let asked = some.iter().map(|values| async {
+                let values: Vec<&(dyn ToSql + Sync)> =
+                    values.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
+                self.connected.client.query(&statement, &values).await
+            });
+            for rows in self.wait(try_join_all(asked))? {
+                all.push(rows.iter().map(value::row).collect::<Result<_, _>>()?);
+            }
+        }
+        Ok(all)
     }
 
     fn query(&self, sql: &str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
