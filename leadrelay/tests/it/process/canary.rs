@@ -83,6 +83,11 @@ async fn nothing_says_what_is_in_a_lead_or_a_secret() {
         let (status, _) = world::send(http.get(format!("http://{admin}{path}")).bearer_auth(ADMIN)).await;
         assert_eq!(status, 200, "{path}");
     }
+    // Whoever is told of alerts is not reached, and why is said by the answer and by the log.
+    let test = http.post(format!("http://{admin}/api/v1/alerts/test")).bearer_auth(ADMIN);
+    let (status, tested) = world::send(test.body("")).await;
+    assert_eq!((status, &tested[0]["sent"], &tested[1]["sent"]), (200, &false.into(), &false.into()), "{tested}");
+    said.push_str(&tested.to_string());
     let id = broken["id"].as_str().expect("it is kept for repair");
     let repair = format!("http://{admin}/api/v1/parked/{id}/repair");
     for (body, status) in [(format!("{{{MARK}"), 422), (lead(50), 200)] {
@@ -104,10 +109,14 @@ async fn nothing_says_what_is_in_a_lead_or_a_secret() {
     assert!(said.contains("attempt failed"), "the search was of something: {}", said.len());
 }
 
-/// A header that is a secret. One route that works, one whose template fails on every lead, one that is full of what the lead holds.
+/// A header that is a secret. Alerts with secrets, to where nobody is and to a URL with a token. One route that works, one whose
+/// template fails on every lead, one that is full of what the lead holds.
 fn more() -> String {
     format!(
         "[destinations.partner.headers]\nx-api-key = \"{API_KEY}\"\n{}[destinations.inbox]\nconnector = \"file\"\npath = \"inbox\"\n\
+         [alerts.mail]\nserver = \"127.0.0.1\"\nport = 9\ntls = \"none\"\nuser = \"{MARK}\"\npassword = \"{MARK}\"\n\
+         from = \"relay@example.com\"\nto = [\"{MARK}@example.com\"]\n[alerts.webhook]\n\
+         url = \"http://127.0.0.1:9/{MARK}?sig={MARK}\"\nsecret = \"{SECRET}\"\nallow_private_addresses = true\n\
          [[routes]]\nname = \"fails\"\nto = \"inbox\"\n[routes.fields]\nx = \"{{{{ lead.email + 1 }}}}\"\n",
         world::ALL_TO_PARTNER
     )
