@@ -57,7 +57,8 @@ pub(crate) fn with_routes(config: &Config, text: &str) -> Result<Rules, Vec<Stri
     }
 }
 
-fn told(mistake: &Mistake) -> String {
+/// A mistake in one line.
+pub(crate) fn told(mistake: &Mistake) -> String {
     let remedy = mistake.remedy.as_ref().map(|remedy| format!("; {remedy}")).unwrap_or_default();
     format!("{}: {}{remedy}", mistake.key, mistake.reason)
 }

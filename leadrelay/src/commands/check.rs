@@ -58,6 +58,7 @@ pub(crate) async fn run(call: &Call, args: Args) -> Done {
 pub(crate) fn judged(call: &Call) -> Reading {
     let mut reading = call.place.read();
     let loaded = reading.loaded.clone();
+    reading.add(loaded.config.admin.may_be_served().err());
     reading.add(leadrelay_ingest::check(&loaded));
     reading.add(Rules::compile(&loaded.config).err().into_iter().flatten());
     for (name, destination) in &loaded.config.destinations {

@@ -32,6 +32,7 @@ use crate::alerts::Alerts;
 use crate::console;
 use crate::decisions::Decisions;
 use crate::store::Store;
+use crate::tryout;
 pub(crate) use problem::Problem;
 pub(crate) use token::Token;
 
@@ -95,6 +96,7 @@ impl Front {
 
 /// Binds the address and makes the server.
 pub(crate) fn serve(ctx: &Ctx, front: &Arc<Front>) -> Result<(Server, ServerHandle), RunError> {
+    ctx.config().admin.may_be_served().map_err(|mistake| RunError::Other(tryout::told(&mistake)))?;
     let address = ctx.config().admin.listen;
     let listen = |source| RunError::Listen { what: "the admin API", address, source };
     let listener = TcpListener::bind(address).map_err(listen)?;

@@ -3,6 +3,7 @@
 //! Pages are made here and work without a script; the script makes them a little better. Every change is a form that only this
 //! session can send ([`guard`]), and is done by [`crate::acts`].
 
+mod alerts;
 mod assets;
 mod destinations;
 mod failure;
@@ -85,6 +86,7 @@ pub(crate) fn routes(
             .service(get("/sources", web::get().to(sources::list)))
             .service(get("/destinations", web::get().to(destinations::list)))
             .service(post("/destinations/{name}", web::post().to(destinations::act)))
+            .service(web::resource("/alerts").get(alerts::list).post(alerts::test))
             .service(get("/audit", web::get().to(privacy::audit)))
             .service(post("/logout", web::post().to(login::out)))
             .default_service(web::to(async || Err::<(), _>(Failure::not_found("there is no such page"))));

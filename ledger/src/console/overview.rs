@@ -10,6 +10,7 @@ use super::guard::Visitor;
 use super::page::{of, page};
 use crate::api::Api;
 use crate::api::destinations;
+use crate::api::types::AlertKind;
 use crate::store::Overview;
 
 /// The chart, in its own units: each day is `STEP` wide.
@@ -30,6 +31,8 @@ pub(super) async fn show(api: Data<Api>, visitor: Visitor) -> Result<HttpRespons
     let now = api.ctx.clock.now();
     let overview = api.store.overview(now).await?;
     let stats = destinations::numbers(&api).await?;
+    let current = api.alerts.told().await?.current;
+    let alerts: Vec<_> = current.into_iter().filter(|alert| alert.kind != AlertKind::Parked).collect();
     let waiting: u64 = stats.parked.values().sum();
     let values = context! {
         bars => of(bars(&overview)),
@@ -38,6 +41,8 @@ pub(super) async fn show(api: Data<Api>, visitor: Visitor) -> Result<HttpRespons
         took => context! { p50 => overview.p50_ms.map(took), p95 => overview.p95_ms.map(took), of => overview.timed },
         parked => of(stats.parked),
         waiting,
+        // What is parked is said beside it, in figures.
+        alerts => of(alerts),
         destinations => of(destinations::statuses(&api).await?),
         sources => of(destinations::source_statuses(&api).await?),
     };

@@ -14,7 +14,7 @@ use super::guard::Visitor;
 use super::{assets, shapes};
 
 /// Every template, by name. The names end in `.html`, which is what makes the engine escape each value.
-const PAGES: [(&str, &str); 18] = [
+const PAGES: [(&str, &str); 19] = [
     ("layout.html", include_str!("pages/layout.html")),
     ("parts.html", include_str!("pages/parts.html")),
     ("failure.html", include_str!("pages/failure.html")),
@@ -32,6 +32,7 @@ const PAGES: [(&str, &str); 18] = [
     ("erase.html", include_str!("pages/erase.html")),
     ("erased.html", include_str!("pages/erased.html")),
     ("person.html", include_str!("pages/person.html")),
+    ("alerts.html", include_str!("pages/alerts.html")),
     ("audit.html", include_str!("pages/audit.html")),
 ];
 

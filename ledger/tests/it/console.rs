@@ -97,7 +97,18 @@ async fn a_page_is_shown_to_those_who_signed_in() {
         assert!(header(&answer, "location").starts_with("/login?next=%2f"), "{answer:?}");
     }
     let visitor = Visitor::new(&ledger).await;
-    for path in ["/", "/leads?state=parked", "/parked", "/sources", "/destinations", "/audit", "/person", "/replay"] {
+    for path in [
+        "/",
+        "/leads?state=parked",
+        "/parked",
+        "/sources",
+        "/destinations",
+        "/audit",
+        "/person",
+        "/replay",
+        "/try",
+        "/alerts",
+    ] {
         let answer = visitor.get(path).await;
         assert_eq!(answer.status, 200, "{path}: {answer:?}");
         assert!(header(&answer, "content-security-policy").starts_with("default-src 'none';"), "{path}");
@@ -110,6 +121,16 @@ async fn a_page_is_shown_to_those_who_signed_in() {
     let answer = ledger.request("GET", &style, "", "").await;
     assert_eq!((answer.status, header(&answer, "content-type")), (200, "text/css; charset=utf-8"));
     assert!(header(&answer, "cache-control").contains("immutable"));
+}
+
+#[tokio::test]
+async fn other_machines_are_served_only_if_that_is_said() {
+    let clock = Clock::manual(start());
+    let open = |more: &str| format!("\n[admin]\nlisten = \"0.0.0.0:0\"\n{more}");
+    let refused = Ledger::refused(&open(""), clock.clone()).await;
+    assert!(refused.contains("admin.listen: other machines") && refused.contains("plain_http = true"), "{refused}");
+    let ledger = Ledger::with(&open("plain_http = true\n"), clock).await;
+    assert_eq!(ledger.request("GET", "/healthz", "", "").await.status, 200);
 }
 
 #[tokio::test]

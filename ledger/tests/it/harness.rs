@@ -83,6 +83,28 @@ impl<S: Stand> Ledger<S> {
 
     /// Started on this, which may know an earlier ledger's leads.
     pub(crate) async fn at(stand: Arc<S>, more: &str, clock: Clock) -> Self {
+        let ctx = Self::ctx(&stand, more, clock);
+        let mut running = tokio::spawn(leadrelay_ledger::run(ctx.clone()));
+        let ready = async {
+            ctx.status.ready(&["ledger"]).await;
+            ctx.status.address("admin").await
+        };
+        let address = tokio::select! {
+            address = ready => address,
+            ended = &mut running => panic!("the ledger ended: {ended:?}"),
+        };
+        let token = std::fs::read_to_string(ctx.loaded.admin_token_file()).unwrap_or_default().trim().to_owned();
+        Self { stand, ctx, address, token, running }
+    }
+
+    /// Why it does not start with `more` at the end of the configuration.
+    pub(crate) async fn refused(more: &str, clock: Clock) -> String {
+        let ctx = Self::ctx(&Arc::new(S::new()), more, clock);
+        let ended = tokio::time::timeout(HANG, leadrelay_ledger::run(ctx)).await.expect("it does not start");
+        ended.expect_err("it does not start").to_string()
+    }
+
+    fn ctx(stand: &Arc<S>, more: &str, clock: Clock) -> Ctx {
         let base_dir = stand.dir().to_owned();
         let listen = if more.contains("[admin]") { "" } else { "\n[admin]\nlisten = \"127.0.0.1:0\"\n" };
         let lines = format!("[ledger]\n{}", stand.lines());
@@ -97,25 +119,14 @@ impl<S: Stand> Ledger<S> {
             min_free: loaded.config.queue.min_free.0,
         };
         let queue = Queue::embedded(settings, clock.clone()).expect("a queue");
-        let ctx = Ctx {
+        Ctx {
             loaded: Arc::new(loaded),
             clock,
             queue,
             accounts: Default::default(),
             stop: Stop::default(),
             status: Status::default(),
-        };
-        let mut running = tokio::spawn(leadrelay_ledger::run(ctx.clone()));
-        let ready = async {
-            ctx.status.ready(&["ledger"]).await;
-            ctx.status.address("admin").await
-        };
-        let address = tokio::select! {
-            address = ready => address,
-            ended = &mut running => panic!("the ledger ended: {ended:?}"),
-        };
-        let token = std::fs::read_to_string(ctx.loaded.admin_token_file()).unwrap_or_default().trim().to_owned();
-        Self { stand, ctx, address, token, running }
+        }
     }
 
     /// Stops it in order, and the queue with it.

@@ -194,13 +194,32 @@ pub struct AdminConfig {
     /// How operators reach it, for the links in alerts: `https://relay.example.com`. By default `http://` and the address.
     #[schemars(extend("format" = "http-url"))]
     pub public_url: Option<String>,
+    /// Whether operators may come over plain HTTP from other machines: said where what is between them is trusted, such as the
+    /// network of the containers or a proxy with TLS. Without it the API and the console are served on loopback alone.
+    pub plain_http: bool,
     /// The bearer token of the API. By default `admin.token` in `data_dir`, made on first start.
     pub token: Option<Secret>,
 }
 
+impl AdminConfig {
+    /// Whether the API and the console are served on this address: beyond loopback, tokens and leads would cross a network in the
+    /// clear, and somebody has to say that this is meant.
+    ///
+    /// # Errors
+    /// With the remedy.
+    pub fn may_be_served(&self) -> Result<(), Mistake> {
+        if self.listen.ip().is_loopback() || self.plain_http {
+            return Ok(());
+        }
+        let reason = "other machines reach this address, and the admin token and leads would go there unencrypted";
+        let remedy = "listen on 127.0.0.1 behind a proxy with TLS, or say `plain_http = true` in [admin] if the network is trusted";
+        Err(Mistake::new("admin.listen", reason).remedy(remedy))
+    }
+}
+
 impl Default for AdminConfig {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8081)), public_url: None, token: None }
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8081)), public_url: None, plain_http: false, token: None }
     }
 }
 

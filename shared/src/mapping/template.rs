@@ -218,7 +218,7 @@ impl From<Unfit> for Failure {
 
 #[cfg(test)]
 mod tests {
-    use super::check::{FILTERS, TESTS};
+    use super::super::check::{FILTERS, TESTS};
     use super::*;
 
     #[test]

@@ -95,6 +95,7 @@ fn pages() -> Vec<(&'static str, String)> {
         ("destinations", "/destinations".to_owned()),
         ("erase", format!("/leads/{}/erase", lead_id(8))),
         ("person", "/person".to_owned()),
+        ("alerts", "/alerts".to_owned()),
         ("audit", "/audit".to_owned()),
     ]
 }
