@@ -47,7 +47,8 @@ fn the_sample_configurations_have_no_mistake() {
     let readme = std::fs::read_to_string(root().join("README.md")).expect("a README");
     let sample = std::fs::read_to_string(root().join("deploy/leadrelay.toml")).expect("a sample");
     let alerts = std::fs::read_to_string(root().join("docs/alerts.md")).expect("how alerts are set");
-    let shown = blocks(&readme, "toml").into_iter().chain(blocks(&alerts, "toml"));
+    let console = std::fs::read_to_string(root().join("docs/console.md")).expect("how the console is reached");
+    let shown = blocks(&readme, "toml").into_iter().chain(blocks(&alerts, "toml")).chain(blocks(&console, "toml"));
     let samples: Vec<String> = shown.chain([sample]).collect();
     assert!(samples.len() >= 4);
     for sample in samples {

@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use leadrelay_shared::config::{DestinationConfig, Loaded};
+use leadrelay_shared::config::{DestinationConfig, Loaded, Origin, Secret};
 use leadrelay_shared::service::reachable;
 use serde_json::{Value, json};
 
@@ -33,6 +33,7 @@ pub(super) async fn ready(call: &Call, relay: &Relay, first: bool) -> Result<(),
     say(format!("ready: {}", summary(loaded, first)));
     say(format!("listening for leads at {ingest}"));
     say(format!("listening for operators at {admin}"));
+    say(format!("console: {admin}/, with the token in {}", token(loaded)));
     let command = sample::command(&call.place);
     if first {
         let public = loaded.config.ingest.public_url.clone().unwrap_or_else(|| ingest.clone());
@@ -51,6 +52,16 @@ pub(super) async fn ready(call: &Call, relay: &Relay, first: bool) -> Result<(),
     say(format!("what came in: {command} leads list"));
     say(format!("what became of a lead: {command} leads show <id>"));
     Ok(())
+}
+
+/// Where the admin token is.
+fn token(loaded: &Loaded) -> String {
+    match loaded.config.admin.token.as_ref().map(Secret::origin) {
+        Some(Origin::Env(name)) => format!("the variable {name}"),
+        Some(Origin::File(path)) => path.display().to_string(),
+        Some(Origin::Plain) => format!("{}, [admin]", loaded.file.display()),
+        None => loaded.admin_token_file().display().to_string(),
+    }
 }
 
 fn summary(loaded: &Loaded, first: bool) -> String {
