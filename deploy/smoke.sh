@@ -104,7 +104,7 @@ build
 phase "docker compose up, and a lead into the inbox"
 relay down -v --remove-orphans >"$work/down.log" 2>&1
 "${compose[@]}" -p leadrelay-smoke up -d >"$work/up.log" 2>&1 || { tail -n 20 "$work/up.log" >&2; fail "it does not come up"; }
-await 120 "every service is healthy" healthy rabbitmq ingest router connector-file connector-webhook ledger
+await 120 "every service is healthy" healthy rabbitmq postgres ingest router connector-file connector-webhook ledger
 one_lead_into_the_inbox
 
 phase "$LEADS leads while things break"

@@ -1,17 +1,19 @@
 # shellcheck shell=bash disable=SC2154
 # Stand-ins for the base images, where they cannot be pulled: Debian by debootstrap, Rust from the toolchain that this machine
-# builds with, RabbitMQ from Debian's package. Sourced by smoke.sh.
+# builds with, RabbitMQ and PostgreSQL from Debian's packages. Sourced by smoke.sh.
 #
 # What an image's users rely on is the same: names, paths, the user's id, which files of configuration are read.
 
 rust_image=rust:1.95-slim-bookworm
 broker_image=rabbitmq:4.3
+database_image=postgres:15
 debian_image=debian:bookworm-slim
 
 # Pulls the base images, or makes them.
 base_images() {
   have "$rust_image" || rust_stand_in
   have "$broker_image" || broker_stand_in
+  have "$database_image" || database_stand_in
 }
 
 # Whether there is the image, or it can be pulled.
@@ -86,4 +88,41 @@ CMD ["rabbitmq-server"]
 EOF
   docker build -t "$broker_image" "${proxies[@]}" "$dir" >"$work/broker.log" 2>&1 || { tail -n 20 "$work/broker.log" >&2; fail "no RabbitMQ"; }
   made_images+=("$broker_image")
+}
+
+database_stand_in() {
+  debian_stand_in
+  local dir="$work/database"
+  mkdir -p "$dir"
+  # The official image's user has this id, its programs are on the path, and its entry point makes the user and the database that
+  # the environment names when there is no data yet.
+  cat >"$dir/entrypoint" <<'EOF'
+#!/bin/sh
+set -eu
+if [ ! -s "$PGDATA/PG_VERSION" ]; then
+  initdb -U "$POSTGRES_USER" --pwfile="$POSTGRES_PASSWORD_FILE" --auth-local=trust --auth-host=scram-sha-256 -D "$PGDATA"
+  echo 'host all all all scram-sha-256' >>"$PGDATA/pg_hba.conf"
+  echo "CREATE DATABASE \"$POSTGRES_DB\"" | postgres --single -D "$PGDATA" postgres
+fi
+exec "$@"
+EOF
+  cat >"$dir/Dockerfile" <<EOF
+FROM $debian_image
+RUN groupadd --gid 999 --system postgres \\
+ && useradd --uid 999 --system --home-dir /var/lib/postgresql --gid postgres postgres \\
+ && mkdir -p /etc/postgresql-common/createcluster.d \\
+ && echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.d/none.conf \\
+ && apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends postgresql-15 \\
+ && rm -rf /var/lib/apt/lists/* && mkdir -p /var/lib/postgresql/data && chown postgres:postgres /var/lib/postgresql/data \\
+ && chmod 1777 /var/lib/postgresql/data
+COPY entrypoint /usr/local/bin/entrypoint
+RUN chmod 755 /usr/local/bin/entrypoint
+ENV PGDATA=/var/lib/postgresql/data LANG=C.UTF-8 PATH=/usr/lib/postgresql/15/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+VOLUME /var/lib/postgresql/data
+EXPOSE 5432
+ENTRYPOINT ["entrypoint"]
+CMD ["postgres", "-c", "listen_addresses=*"]
+EOF
+  docker build -t "$database_image" "${proxies[@]}" "$dir" >"$work/database.log" 2>&1 || { tail -n 20 "$work/database.log" >&2; fail "no PostgreSQL"; }
+  made_images+=("$database_image")
 }

@@ -19,6 +19,9 @@ pub(crate) struct Args {
     /// Write the broker's user and password here as well, in the form that RabbitMQ reads from conf.d.
     #[arg(long, value_name = "FILE")]
     broker: Option<PathBuf>,
+    /// Write the password of the ledger's database here as well, for PostgreSQL's container to read.
+    #[arg(long, value_name = "FILE")]
+    database: Option<PathBuf>,
 }
 
 /// What a missing file is filled with.
@@ -43,7 +46,9 @@ pub(crate) fn run(call: &Call, args: Args) -> Done {
             call.output.line(format!("made {}", path.display()));
         }
     }
-    args.broker.map_or(Ok(()), |broker| introduce(call.place.base_dir(), &config, &broker))
+    let base_dir = call.place.base_dir();
+    args.broker.map_or(Ok(()), |broker| introduce(base_dir, &config, &broker))?;
+    args.database.map_or(Ok(()), |database| hand_over(base_dir, &config, &database))
 }
 
 fn cannot(path: &Path, what: &str, error: &io::Error) -> Failure {
@@ -54,7 +59,8 @@ fn cannot(path: &Path, what: &str, error: &io::Error) -> Failure {
 fn wanted(config: &Table) -> Vec<(&str, Kind)> {
     let tables = |key: &str| config.get(key).and_then(Value::as_table).into_iter().flat_map(Table::values);
     let tokens = tables("sources").filter_map(|source| source.get("tokens")?.as_array()).flatten();
-    let own = [("admin", "token"), ("queue", "password")].map(|(table, key)| config.get(table)?.get(key));
+    let own = [("admin", "token"), ("queue", "password"), ("ledger", "password")]
+        .map(|(table, key)| config.get(table)?.get(key));
     let webhooks = tables("destinations").filter(|to| to.get("connector").and_then(Value::as_str) == Some("webhook"));
     let webhooks = webhooks.chain(config.get("alerts").and_then(|alerts| alerts.get("webhook")));
     let tokens = tokens.chain(own.into_iter().flatten()).map(|secret| (secret, Kind::Token));
@@ -102,6 +108,22 @@ fn introduce(base_dir: &Path, config: &Table, broker: &Path) -> Done {
     rewrite(broker, &text).map_err(|e| cannot(broker, "written", &e))
 }
 
+/// Lets the database have its own password. It reads this once, when it has no data yet.
+fn hand_over(base_dir: &Path, config: &Table, database: &Path) -> Done {
+    let file = config.get("ledger").and_then(|ledger| ledger.get("password")?.get("file")?.as_str());
+    let Some(file) = file else {
+        let shape = "ledger.password = { file = \"..\" }";
+        return Err(Failure::Usage(format!("the database's password is not in the configuration; it says {shape}")));
+    };
+    let file = base_dir.join(file);
+    let password = std::fs::read_to_string(&file).map_err(|e| cannot(&file, "read", &e))?;
+    if std::fs::read_to_string(database).is_ok_and(|there| there == password) {
+        return Ok(());
+    }
+    // Readable to all who see the directory, as the broker's is.
+    rewrite(database, &password).map_err(|e| cannot(database, "written", &e))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +134,9 @@ mod tests {
 [queue]
 url = "amqp://relay@broker:5672"
 password = { file = "s/broker" }
+[ledger]
+url = "postgres://relay@db/relay"
+password = { file = "s/ledger" }
 [admin]
 token = { file = "s/admin" }
 [sources.a]
@@ -132,7 +157,7 @@ password = { file = "s/mail" }
     fn ran(dir: &Path) -> Done {
         let place = Place::new(Some(dir.join("leadrelay.toml")));
         let call = Call { place, output: Output { json: false } };
-        run(&call, Args { broker: Some(dir.join("90-user.conf")) })
+        run(&call, Args { broker: Some(dir.join("90-user.conf")), database: Some(dir.join("database")) })
     }
 
     #[test]
@@ -141,14 +166,17 @@ password = { file = "s/mail" }
         std::fs::write(dir.path().join("leadrelay.toml"), CONFIG).expect("written");
         let read = |name: &str| std::fs::read_to_string(dir.path().join(name));
         ran(dir.path()).expect("made");
-        let all =
-            || ["s/broker", "s/admin", "s/a", "s/web", "90-user.conf", "s/alerts"].map(|name| read(name).expect(name));
+        let all = || {
+            ["s/broker", "s/admin", "s/a", "s/web", "90-user.conf", "s/alerts", "s/ledger", "database"]
+                .map(|name| read(name).expect(name))
+        };
         let first = all();
         assert!(read("s/crm").is_err(), "a CRM's secret is not ours to invent");
         assert!(read("s/mail").is_err(), "nor is that of a mail server");
         assert!(first[5].starts_with("whsec_"), "{}", first[5].len());
         assert!(first[3].starts_with("whsec_") && first[3].trim().len() == "whsec_".len() + 44, "32 bytes of base64");
         assert_eq!(first[4], format!("default_user = relay\ndefault_pass = {}\n", first[0].trim()));
+        assert_eq!(first[6], first[7], "the database has the ledger's password");
         ran(dir.path()).expect("again");
         assert_eq!(all(), first, "what is there stays");
     }

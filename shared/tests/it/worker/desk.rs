@@ -111,6 +111,27 @@ async fn an_operator_ends_a_pause_of_its_own_making() {
 }
 
 #[tokio::test]
+async fn an_operator_who_asks_for_the_fields_is_answered_at_once() {
+    let bench = Bench::one_by_one("", |_, _| Act::Take).await;
+    assert!(matches!(bench.any_fact().await, Fact::Checked { .. }), "it asks by itself at the start");
+    let paused = [("crm".to_owned(), "being moved".to_owned())];
+    for second in [1, 2] {
+        let at = now().checked_add(jiff::SignedDuration::from_secs(second)).expect("a time");
+        let check_now = [("crm".to_owned(), at)].into();
+        bench.queue.publish_control(Control { paused: paused.clone().into(), check_now, ..Control::default() });
+        let told = loop {
+            match bench.any_fact().await {
+                Fact::Paused { .. } => {}
+                told => break told,
+            }
+        };
+        let Fact::Checked { destination, unfit, error } = told else { panic!("{told:?}") };
+        assert_eq!((destination.as_str(), unfit.len(), error), ("crm", 0, None), "no time was moved");
+    }
+    assert_eq!(bench.finish().await, 0);
+}
+
+#[tokio::test]
 async fn an_erased_lead_is_not_delivered() {
     let bench = Bench::one_by_one("", |_, _| Act::Take).await;
     bench.queue.publish_control(Control { erased: [delivery(0).lead].into(), ..Control::default() });
