@@ -4,9 +4,11 @@
 //! of the configuration and by ids, and never by what a person wrote.
 
 use std::fmt::Display;
+use std::path::PathBuf;
 
-use leadrelay_shared::config::nearest;
+use leadrelay_shared::config::{Origin, nearest};
 use leadrelay_shared::id::LeadId;
+use leadrelay_shared::secrets;
 use leadrelay_shared::service::Ctx;
 
 use crate::api::types::{Erasure, Filter, Repaired, Replayed};
@@ -115,6 +117,40 @@ impl Acts {
     ) -> Result<Replayed, Refusal> {
         let object = told(&filter);
         self.audited(by, "replay", &object, self.replayer.by_filter(filter, progress)).await
+    }
+
+    /// Gives a source a new secret beside the old one, or drops the old one. Whoever accepts its leads reads the file again.
+    pub(crate) async fn rotate(&self, by: &Operator, name: &str, finish: bool) -> Result<(), Refusal> {
+        let file = self.token_file(name)?;
+        let work = async {
+            let turn = if finish { secrets::finish_rotation } else { secrets::rotate };
+            let turned = tokio::task::spawn_blocking(move || turn(&file)).await;
+            match turned.map_err(|_| Refusal::NotNow("it ended by a fault".to_owned()))? {
+                Ok(_) => Ok(()),
+                Err(error) => Err(Refusal::NotNow(format!("the secret of {name} stays as it is: {error}"))),
+            }
+        };
+        self.audited(by, if finish { "finish rotation" } else { "rotate" }, name, work).await
+    }
+
+    /// The file of a source's secrets, where there is one alone and it is ours to write.
+    pub(crate) fn token_file(&self, name: &str) -> Result<PathBuf, Refusal> {
+        let missing = || Refusal::Missing("there is no source of this name".to_owned());
+        let source = self.ctx.config().sources.get(name).ok_or_else(missing)?;
+        match source.tokens.as_slice() {
+            [token] if !token.is_withheld() => match token.origin() {
+                Origin::File(path) => Ok(path.clone()),
+                Origin::Env(_) | Origin::Plain => {
+                    Err(Refusal::NotNow("its secret is not in a file, and so not ours to change".to_owned()))
+                }
+            },
+            [_] => {
+                Err(Refusal::NotNow("this process is not told its secret; rotate it on ingest's machine".to_owned()))
+            }
+            _ => {
+                Err(Refusal::NotNow("it has several entries in `tokens`, and only one file can be rotated".to_owned()))
+            }
+        }
     }
 
     /// Erases a lead and says what remains elsewhere.

@@ -66,6 +66,64 @@ fn write_synced(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     file.sync_all()
 }
 
+/// What a rotation did to a file of tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rotated {
+    /// There was no token, and now there is one.
+    TheFirst,
+    /// A new one stands before the old one, and both count.
+    BesideTheOld,
+    /// The old one counts no longer.
+    Finished,
+}
+
+/// Why a file of tokens was not rotated.
+#[derive(Debug, thiserror::Error)]
+pub enum RotateError {
+    /// There are two already.
+    #[error("it has two secrets already; finish the rotation first, when its sender uses the new one")]
+    Begun,
+    /// There is nothing to finish.
+    #[error("it is not being rotated")]
+    NotBegun,
+    /// It cannot be read or written.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Puts a new token before the one in `file`, which still counts.
+///
+/// # Errors
+/// When there are two already, or of the file system.
+pub fn rotate(file: &Path) -> Result<Rotated, RotateError> {
+    let fresh = new_token()?;
+    let (lines, done) = match tokens(file)?.as_slice() {
+        [] => (fresh, Rotated::TheFirst),
+        [old] => (format!("{fresh}\n{old}"), Rotated::BesideTheOld),
+        _ => return Err(RotateError::Begun),
+    };
+    write_private(file, &format!("{lines}\n"))?;
+    Ok(done)
+}
+
+/// Drops the older of the two tokens in `file`.
+///
+/// # Errors
+/// When there are not two, or of the file system.
+pub fn finish_rotation(file: &Path) -> Result<Rotated, RotateError> {
+    let [new, _old] = tokens(file)?.try_into().map_err(|_| RotateError::NotBegun)?;
+    write_private(file, &format!("{new}\n"))?;
+    Ok(Rotated::Finished)
+}
+
+fn tokens(file: &Path) -> io::Result<Vec<String>> {
+    match std::fs::read_to_string(file) {
+        Ok(text) => Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Makes the file that the configuration in `file` names for the admin token, unless it is there. That is the first start, and
 /// it comes before the configuration is read, which a missing file would fail.
 ///

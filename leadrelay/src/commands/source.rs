@@ -3,6 +3,7 @@
 use clap::{Args as ClapArgs, Subcommand};
 use leadrelay_shared::config::{Loaded, Origin, Secret, SourceConfig};
 use leadrelay_shared::lead::Format;
+use leadrelay_shared::secrets::Rotated;
 use leadrelay_shared::service::reachable;
 use serde_json::json;
 
@@ -97,13 +98,13 @@ fn added(call: &Call, name: &str) -> Done {
     Ok(())
 }
 
-fn rotated(call: &Call, name: &str, made: edit::Made) -> Done {
+fn rotated(call: &Call, name: &str, made: Rotated) -> Done {
     let url = public_url(&call.place.read().loaded, name)?;
     if call.output.json {
         return call.output.json(&json!({"source": name, "url": url}));
     }
     call.output.line(format!("{name}: {url}"));
-    if made == edit::Made::BesideTheOld {
+    if made == Rotated::BesideTheOld {
         call.output.line(format!(
             "The old URL works as well, until `leadrelay source rotate {name} --finish`: change the sender first, and publish there."
         ));

@@ -84,6 +84,7 @@ pub(crate) fn routes(
             .service(get("/jobs/{id}", web::get().to(jobs::show)))
             .service(web::resource("/try").get(tries::ask).post(tries::answer))
             .service(get("/sources", web::get().to(sources::list)))
+            .service(post("/sources/{name}", web::post().to(sources::act)))
             .service(get("/destinations", web::get().to(destinations::list)))
             .service(post("/destinations/{name}", web::post().to(destinations::act)))
             .service(web::resource("/alerts").get(alerts::list).post(alerts::test))

@@ -3,14 +3,15 @@
 use std::borrow::Cow;
 
 use actix_web::HttpResponse;
-use actix_web::web::Data;
+use actix_web::web::{Data, Path};
 use leadrelay_shared::config::{Config, Origin, Secret};
 use leadrelay_shared::service::reachable;
 use minijinja::context;
 
 use super::failure::Failure;
-use super::guard::Visitor;
+use super::guard::{Posted, Visitor};
 use super::page::{of, page};
+use super::{operator, to};
 use crate::api::{Api, destinations};
 
 pub(super) async fn list(api: Data<Api>, visitor: Visitor) -> Result<HttpResponse, Failure> {
@@ -19,11 +20,27 @@ pub(super) async fn list(api: Data<Api>, visitor: Visitor) -> Result<HttpRespons
         .await?
         .into_iter()
         .map(|status| {
-            let urls = urls(config, &status.name);
-            context! { urls, ..of(status) }
+            let (urls, ours) = (urls(config, &status.name), api.acts.token_file(&status.name).is_ok());
+            context! { urls, ours, ..of(status) }
         })
         .collect();
     page(&visitor, api.ctx.clock.now(), "sources.html", context! { sources => all })
+}
+
+/// Gives a source a new secret beside the old one, or drops the old one.
+pub(super) async fn act(
+    api: Data<Api>,
+    visitor: Visitor,
+    name: Path<String>,
+    form: Posted,
+) -> Result<HttpResponse, Failure> {
+    match form.one("act") {
+        Some(act @ ("rotate" | "finish")) => {
+            api.acts.rotate(&operator(&visitor), &name, act == "finish").await?;
+            Ok(to(&format!("/sources#{}", super::shapes::encoded(&name))))
+        }
+        _ => Err(Failure::bad_request("the form does not say what to do")),
+    }
 }
 
 /// The URLs under which a source is accepted, the newest first; empty where this process is not told the source's secrets.

@@ -411,6 +411,32 @@ async fn everything_about_a_person_is_found_told_and_erased() {
 }
 
 #[tokio::test]
+async fn a_secret_is_rotated_with_both_alive_until_the_old_is_dropped() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("website.token");
+    std::fs::write(&file, "old-secret-0123456789\n").expect("written");
+    let more = format!("\n[sources.website]\ntokens = [{{ file = {file:?} }}]\n");
+    let ledger = Ledger::with(&more, Clock::manual(start())).await;
+    let visitor = Visitor::new(&ledger).await;
+    let urls = async || visitor.page("/sources").await.matches("/v1/leads/website/").count();
+    assert_eq!(urls().await, 1);
+    assert_eq!(visitor.post("/sources/website", &[("act", "finish")]).await.status, 409, "there is nothing to drop");
+    assert_eq!(visitor.post("/sources/website", &[("act", "rotate")]).await.status, 303);
+    assert_eq!(urls().await, 2);
+    assert_eq!(visitor.post("/sources/website", &[("act", "rotate")]).await.status, 409, "one at a time");
+    assert_eq!(visitor.post("/sources/website", &[("act", "finish")]).await.status, 303);
+    assert!(!visitor.page("/sources").await.contains("old-secret"));
+    assert_eq!(
+        visitor.post("/sources/addon", &[("act", "rotate")]).await.status,
+        409,
+        "it stands in the configuration"
+    );
+    assert_eq!(visitor.post("/sources/nobody", &[("act", "rotate")]).await.status, 404);
+    let told = ledger.get("/api/v1/audit").await.body;
+    assert!(told.contains("\"rotate\"") && told.contains("\"finish rotation\"") && !told.contains("old-secret"));
+}
+
+#[tokio::test]
 async fn a_source_shows_its_url() {
     let ledger = Ledger::start().await;
     let page = Visitor::new(&ledger).await.page("/sources").await;

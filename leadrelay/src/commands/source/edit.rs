@@ -5,21 +5,12 @@
 
 use std::path::{Path, PathBuf};
 
-use leadrelay_shared::secrets;
+use leadrelay_shared::secrets::{self, RotateError, Rotated};
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value, value};
 
 use super::FormatName;
 use crate::cli::Failure;
 use crate::place::Place;
-
-/// What became of a source's secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Made {
-    /// It had none.
-    TheFirst,
-    /// The old one works as well.
-    BesideTheOld,
-}
 
 /// Adds a source and its secret.
 pub(super) fn add(place: &Place, name: &str, format: FormatName) -> Result<(), Failure> {
@@ -57,7 +48,8 @@ pub(super) fn add(place: &Place, name: &str, format: FormatName) -> Result<(), F
             file.display()
         )));
     }
-    write_tokens(&file, &[&fresh()?])?;
+    let made = secrets::new_token().and_then(|token| secrets::write_private(&file, &format!("{token}\n")));
+    made.map_err(|e| failed(&file, &e))?;
     secrets::rewrite(&place.file, &document.to_string()).map_err(|e| failed(&place.file, &e))
 }
 
@@ -78,31 +70,25 @@ fn table(reference: &str, format: FormatName) -> Table {
 }
 
 /// Puts a new secret before the old one.
-pub(super) fn rotate(place: &Place, name: &str) -> Result<Made, Failure> {
+pub(super) fn rotate(place: &Place, name: &str) -> Result<Rotated, Failure> {
     let file = token_file(place, name)?;
-    let old = tokens(&file)?;
-    match old.as_slice() {
-        [] => {
-            write_tokens(&file, &[&fresh()?])?;
-            Ok(Made::TheFirst)
-        }
-        [old] => {
-            write_tokens(&file, &[&fresh()?, old])?;
-            Ok(Made::BesideTheOld)
-        }
-        _ => Err(Failure::Usage(format!(
+    secrets::rotate(&file).map_err(|error| match error {
+        RotateError::Io(error) => failed(&file, &error),
+        RotateError::Begun | RotateError::NotBegun => Failure::Usage(format!(
             "`{name}` has two secrets already; when its sender uses the new one, `leadrelay source rotate {name} --finish` drops the old"
-        ))),
-    }
+        )),
+    })
 }
 
 /// Drops the old secret.
-pub(super) fn finish(place: &Place, name: &str) -> Result<(), Failure> {
+pub(super) fn finish(place: &Place, name: &str) -> Result<Rotated, Failure> {
     let file = token_file(place, name)?;
-    match tokens(&file)?.as_slice() {
-        [new, _old] => write_tokens(&file, &[new]),
-        _ => Err(Failure::Usage(format!("`{name}` is not being rotated; `leadrelay source rotate {name}` begins it"))),
-    }
+    secrets::finish_rotation(&file).map_err(|error| match error {
+        RotateError::Io(error) => failed(&file, &error),
+        RotateError::Begun | RotateError::NotBegun => {
+            Failure::Usage(format!("`{name}` is not being rotated; `leadrelay source rotate {name}` begins it"))
+        }
+    })
 }
 
 /// The file that holds the secrets of a source. Read from the text of the configuration and not through its loader, which
@@ -148,22 +134,6 @@ fn open(place: &Place) -> Result<DocumentMut, Failure> {
 
 fn data_dir(document: &DocumentMut) -> &str {
     document.get("data_dir").and_then(Item::as_str).unwrap_or("data").trim_end_matches('/')
-}
-
-fn fresh() -> Result<String, Failure> {
-    secrets::new_token().map_err(|e| Failure::Failed(e.to_string()))
-}
-
-fn tokens(file: &Path) -> Result<Vec<String>, Failure> {
-    match std::fs::read_to_string(file) {
-        Ok(text) => Ok(text.lines().map(str::trim).filter(|l| !l.is_empty()).map(str::to_owned).collect()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(failed(file, &error)),
-    }
-}
-
-fn write_tokens(file: &Path, tokens: &[&str]) -> Result<(), Failure> {
-    secrets::write_private(file, &format!("{}\n", tokens.join("\n"))).map_err(|e| failed(file, &e))
 }
 
 fn failed(file: &Path, error: &std::io::Error) -> Failure {
