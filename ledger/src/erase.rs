@@ -20,7 +20,7 @@ impl Replayer {
         // Not while something is sent on its way again: what is read before would be published after.
         let _turn = self.turn().await?;
         let Some(found) = self.store.lead(lead).await? else { return Err(Refusal::Unknown) };
-        let parked = self.store.parked_of_lead(lead).await?.len();
+        let parked = self.store.waiting_of_lead(lead).await?;
         let before = found.summary.state == LeadState::Erased;
         let at = self.clock.now();
         if !before {
@@ -39,13 +39,13 @@ impl Replayer {
     }
 }
 
-fn erasure(found: &FoundLead, parked: usize, before: bool, at: jiff::Timestamp) -> Erasure {
+fn erasure(found: &FoundLead, parked: u64, before: bool, at: jiff::Timestamp) -> Erasure {
     let mut erasure = Erasure {
         lead: found.summary.id,
         at,
         before,
-        body: found.body.is_some(),
-        parked: parked as u64,
+        body: found.body.is_some() || found.unread.is_some(),
+        parked,
         stopped: Vec::new(),
         remaining: Vec::new(),
     };

@@ -6,16 +6,28 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt 
 use std::path::Path;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 /// A fresh token: 32 random bytes, fit to be part of a URL.
 ///
 /// # Errors
 /// When the system gives no random numbers.
 pub fn new_token() -> io::Result<String> {
+    random().map(|bytes| URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// A fresh key: 32 random bytes in base64.
+///
+/// # Errors
+/// When the system gives no random numbers.
+pub fn new_key() -> io::Result<String> {
+    random().map(|bytes| STANDARD.encode(bytes))
+}
+
+fn random() -> io::Result<[u8; 32]> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|e| io::Error::other(format!("no random numbers from the system: {e}")))?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes))
+    Ok(bytes)
 }
 
 /// Makes a directory, and those above it that are missing, for the owner alone.

@@ -120,6 +120,7 @@ fn show(output: Output, detail: &LeadDetail) -> Done {
     fact("offer", &lead.offer_title);
     fact("action", &lead.action);
     fact("marks", &marks(lead));
+    fact("unread", detail.unread.as_deref().unwrap_or_default());
     for fault in &detail.faults {
         fact("fault", &format!("{}: {}", at(&fault.pointer), fault.reason));
     }

@@ -1,4 +1,6 @@
-//! `leadrelay ledger move`: the history from the file in `data_dir` into PostgreSQL.
+//! `leadrelay ledger`: keys for payloads, and the move of the history from the file in `data_dir` into PostgreSQL.
+
+mod key;
 
 use std::time::Duration;
 
@@ -24,16 +26,25 @@ enum Command {
     /// Move the history from the file in data_dir into the PostgreSQL of the configuration.
     #[command(after_help = MOVE_HELP)]
     Move,
+    /// The keys that payloads are sealed with where they are kept.
+    Key(key::Args),
 }
 
 const MOVE_HELP: &str = "\
 Stop the ledger, write ledger.url and ledger.password, run `ledger move`, start.
 
-The database must be empty. If this ends half-way, run it again: it goes on where it was. The file stays as it is; remove
-ledger.db from data_dir when you no longer want it.";
+The database must be empty. If this ends half-way, run it again: it goes on where it was. What is sealed stays sealed with
+the key that it has: ledger.payload_key goes with it. The file stays as it is; remove ledger.db from data_dir when you no longer want
+it.";
 
 pub(crate) async fn run(call: &Call, args: &Args) -> Done {
-    let Command::Move = args.command;
+    match &args.command {
+        Command::Key(args) => key::run(call, args),
+        Command::Move => move_all(call).await,
+    }
+}
+
+async fn move_all(call: &Call) -> Done {
     let loaded = call.place.load()?;
     let Some(database) = loaded.ledger_database() else {
         return Err(Failure::Usage(

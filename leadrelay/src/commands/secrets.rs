@@ -6,10 +6,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use clap::Args as ClapArgs;
-use leadrelay_shared::secrets::{new_token, rewrite, write_private};
+use leadrelay_shared::secrets::{new_key, new_token, rewrite, write_private};
 use toml::{Table, Value};
 
 use crate::cli::{Call, Done, Failure};
@@ -71,12 +69,7 @@ fn wanted(config: &Table) -> Vec<(&str, Kind)> {
 fn make(kind: Kind) -> io::Result<String> {
     match kind {
         Kind::Token => Ok(format!("{}\n", new_token()?)),
-        Kind::Webhook => {
-            let mut key = [0; 32];
-            getrandom::fill(&mut key)
-                .map_err(|e| io::Error::other(format!("no random numbers from the system: {e}")))?;
-            Ok(format!("whsec_{}\n", STANDARD.encode(key)))
-        }
+        Kind::Webhook => Ok(format!("whsec_{}\n", new_key()?)),
     }
 }
 

@@ -104,6 +104,7 @@ fn what_the_samples_show_in_comments_has_no_mistake_either() {
     write("tls/key.pem", &pair.signing_key.serialize_pem());
     write("schemas/lead.schema.json", "{}");
     write("data/sources/marketplace.token", "sample-token-0123456789");
+    write("keys/payload.key", "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n");
     for sample in whole_samples() {
         let table: toml::Table = toml::from_str(&sample).unwrap_or_else(|e| panic!("{e}\n{sample}"));
         assert!(table["ingest"].get("tls").is_some() && table["admin"].get("token").is_some(), "{sample}");

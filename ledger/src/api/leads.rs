@@ -37,8 +37,13 @@ pub(super) async fn show(api: Data<Api>, id: Path<String>, pairs: Pairs) -> Resu
 /// A lead with its story.
 pub(crate) async fn whole(api: &Api, id: LeadId) -> Result<LeadDetail, Problem> {
     let Some(found) = api.store.lead(id).await? else { return Err(unknown()) };
-    let parked = api.store.parked_of_lead(id).await?;
-    Ok(detail(found, parked))
+    match api.store.parked_of_lead(id).await {
+        // Its history is told all the same.
+        Err(error) if error.is_unopened() => {
+            Ok(LeadDetail { unread: Some(error.bland().to_owned()), ..detail(found, Vec::new()) })
+        }
+        parked => Ok(detail(found, parked?)),
+    }
 }
 
 /// The lead that `text` means: a whole id, its beginning where no other lead begins so, or the id of one of its deliveries.
@@ -58,7 +63,7 @@ fn unknown() -> Problem {
 }
 
 fn detail(found: FoundLead, parked: Vec<ParkedRow>) -> LeadDetail {
-    let FoundLead { summary, format, mut body, faults, told, story } = found;
+    let FoundLead { summary, format, mut body, unread, faults, told, story } = found;
     let mut records: BTreeMap<DeliveryId, Record> = BTreeMap::new();
     for row in parked {
         match row.waiting {
@@ -90,7 +95,16 @@ fn detail(found: FoundLead, parked: Vec<ParkedRow>) -> LeadDetail {
         })
         .collect();
     let (body, body_base64) = shown(body.as_ref());
-    LeadDetail { lead: summary, format, body, body_base64, faults, timeline, deliveries }
+    LeadDetail {
+        lead: summary,
+        format,
+        body,
+        body_base64,
+        unread: unread.map(str::to_owned),
+        faults,
+        timeline,
+        deliveries,
+    }
 }
 
 /// A body as text where it is text, else in base64.

@@ -93,6 +93,8 @@ pub struct LeadDetail {
     pub body: Option<String>,
     /// The body in base64, where it is not text.
     pub body_base64: Option<String>,
+    /// Why a body, or what is parked, cannot be shown although it is kept.
+    pub unread: Option<String>,
     /// Why it was quarantined.
     pub faults: Vec<Fault>,
     /// What happened, oldest first.
@@ -108,6 +110,7 @@ impl fmt::Debug for LeadDetail {
             .field("lead", &self.lead)
             .field("format", &self.format)
             .field("body_bytes", &self.body.as_deref().or(self.body_base64.as_deref()).map(str::len))
+            .field("unread", &self.unread)
             .field("faults", &self.faults.len())
             .field("timeline", &self.timeline.len())
             .field("deliveries", &self.deliveries)

@@ -36,7 +36,10 @@ pub(super) async fn list(api: Data<Api>, visitor: Visitor, pairs: Pairs) -> Resu
 pub(super) async fn show(api: Data<Api>, visitor: Visitor, id: Path<String>) -> Result<HttpResponse, Failure> {
     let id = answers::the_one(&api, &id).await?;
     let detail = answers::whole(&api, id).await?;
-    let as_it_came = api.store.kept(id).await?.and_then(|kept| kept.lead);
+    let as_it_came = match detail.unread {
+        Some(_) => None,
+        None => api.store.kept(id).await?.and_then(|kept| kept.lead),
+    };
     let mapped = as_it_came.and_then(|lead| tries::mapped(&api, &Lead { faults: detail.faults.clone(), ..lead }));
     let values = context! { mapped, parsed => of(parsed(&detail)), lead => of(detail) };
     page(&visitor, api.ctx.clock.now(), "lead.html", values)

@@ -7,6 +7,7 @@ use leadrelay_shared::lead::Lead;
 
 use super::db::{Db, Row, Value, values};
 use super::rows::format_word;
+use super::seal::{Place, Sealer};
 use super::{StoreError, json, micros};
 
 /// The longest text of a contact field that a list shows.
@@ -27,7 +28,13 @@ impl Acceptances {
 }
 
 /// Takes in an acceptance: of two, the higher round wins, and within a round the first.
-pub(super) fn accept(db: &dyn Db, no: i64, lead: &Lead, known: &mut Acceptances) -> Result<(), StoreError> {
+pub(super) fn accept(
+    db: &dyn Db,
+    sealer: &Sealer,
+    no: i64,
+    lead: &Lead,
+    known: &mut Acceptances,
+) -> Result<(), StoreError> {
     let received_at = micros(lead.received_at);
     let rank = |(round, at): (u32, i64)| (round, Reverse(at));
     let new = (lead.round, received_at);
@@ -60,9 +67,11 @@ pub(super) fn accept(db: &dyn Db, no: i64, lead: &Lead, known: &mut Acceptances)
             faults,
         ],
     )?;
+    let (body, sealed) = sealer.seal(Place::Payload(lead.id), &lead.body)?;
     db.change(
-        "INSERT INTO payload (lead, body) VALUES (?, ?) ON CONFLICT (lead) DO UPDATE SET body = excluded.body",
-        values![no, &lead.body[..]],
+        "INSERT INTO payload (lead, sealed, body) VALUES (?, ?, ?)
+         ON CONFLICT (lead) DO UPDATE SET sealed = excluded.sealed, body = excluded.body",
+        values![no, sealed, &body[..]],
     )
 }
 

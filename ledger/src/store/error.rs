@@ -7,6 +7,9 @@ use rusqlite::ErrorCode;
 use super::postgres::{self, Fault};
 use super::sqlite;
 
+const NO_KEY: &str = "a payload is sealed with a key that is not configured; add it to ledger.payload_key";
+const BROKEN: &str = "a sealed payload cannot be opened: it was changed, or moved to a place that is not its own";
+
 /// Why the store could not be asked or written. Holds no value of a lead.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -22,6 +25,15 @@ pub enum StoreError {
         /// What kind of value.
         what: &'static str,
     },
+    /// The key that a payload is sealed with is not known here.
+    #[error("{NO_KEY}")]
+    NoKey,
+    /// What is sealed is not what was sealed there.
+    #[error("{BROKEN}")]
+    Broken,
+    /// Sealing needs random numbers, and there are none.
+    #[error("a payload cannot be sealed: the system gives no random numbers")]
+    NoRandom,
     /// The work was abandoned because it panicked or the runtime ended.
     #[error("the ledger's database was not asked to the end")]
     Abandoned,
@@ -88,11 +100,19 @@ pub enum OpenError {
 }
 
 impl StoreError {
+    /// Whether all is well but for one payload that cannot be opened.
+    pub(crate) fn is_unopened(&self) -> bool {
+        matches!(self, Self::NoKey | Self::Broken)
+    }
+
     /// In words that may be shown without a token.
     pub fn bland(&self) -> &'static str {
         match self {
             Self::Database(error) => bland(error),
             Self::Postgres(fault) => fault.bland(),
+            Self::NoKey => NO_KEY,
+            Self::Broken => BROKEN,
+            Self::NoRandom => "the system gives no random numbers",
             _ => "the database cannot be written",
         }
     }

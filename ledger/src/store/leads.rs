@@ -7,6 +7,7 @@ use super::db::{Db, Row, Value, values};
 use super::filter::{Conditions, Cursor, id_range};
 use super::fold::{Story, Waits, fold};
 use super::rows::{self, Told, delivery_key};
+use super::seal::{Place, Sealer};
 use super::{Store, StoreError, parked, read_json, time};
 use crate::api::types::{Filter, LeadState, LeadSummary, Page};
 
@@ -15,6 +16,8 @@ pub struct FoundLead {
     pub(crate) summary: LeadSummary,
     pub(crate) format: leadrelay_shared::lead::Format,
     pub(crate) body: Option<Body>,
+    /// Why the body, which is kept, cannot be read.
+    pub(crate) unread: Option<&'static str>,
     pub(crate) faults: Vec<Fault>,
     pub(crate) told: Vec<Told>,
     pub(crate) story: Story,
@@ -80,7 +83,8 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub async fn lead(&self, id: LeadId) -> Result<Option<FoundLead>, StoreError> {
-        self.read(move |db| found(db, id)).await
+        let sealer = self.sealer.clone();
+        self.read(move |db| found(db, &sealer, id)).await
     }
 
     /// A lead as it came in, to be routed again.
@@ -88,7 +92,8 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub async fn kept(&self, id: LeadId) -> Result<Option<Kept>, StoreError> {
-        self.read(move |db| kept(db, id)).await
+        let sealer = self.sealer.clone();
+        self.read(move |db| kept(db, &sealer, id)).await
     }
 
     /// The latest leads whose bodies are still kept, as they came in.
@@ -96,11 +101,12 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub async fn latest(&self, limit: usize) -> Result<Vec<Lead>, StoreError> {
+        let sealer = self.sealer.clone();
         self.read(move |db| {
-            let sql = "SELECT l.id, l.source, l.received_at, l.format, l.faults, l.round, p.body FROM lead l JOIN payload p ON p.lead = l.no
+            let sql = "SELECT l.id, l.source, l.received_at, l.format, l.faults, l.round, p.body, p.sealed FROM lead l JOIN payload p ON p.lead = l.no
                        WHERE l.accepted IS NOT NULL ORDER BY l.received_at DESC LIMIT ?";
             let rows = db.query(sql, values![i64::try_from(limit).unwrap_or(i64::MAX)])?;
-            rows.iter().map(as_it_came).collect()
+            rows.iter().map(|row| as_it_came(&sealer, row)).collect()
         })
         .await
     }
@@ -166,29 +172,35 @@ fn summary(db: &dyn Db, row: &Row) -> Result<LeadSummary, StoreError> {
     })
 }
 
-fn found(db: &dyn Db, id: LeadId) -> Result<Option<FoundLead>, StoreError> {
+fn found(db: &dyn Db, sealer: &Sealer, id: LeadId) -> Result<Option<FoundLead>, StoreError> {
     let sql = format!("SELECT {COLUMNS}, l.format, l.faults FROM lead l WHERE l.id = ?");
     let Some(row) = db.query_opt(&sql, values![rows::lead_key(id)])? else { return Ok(None) };
     let no: i64 = row.get(0)?;
     let told = rows::told(db, no)?;
     let waits: Vec<Waits> = parked::waits(db, no)?.into_iter().map(|(_, waits)| waits).collect();
+    let (body, unread) = match body(db, sealer, no, id) {
+        // All else that is known of it is told all the same.
+        Err(error) if error.is_unopened() => (None, Some(error.bland())),
+        body => (body?, None),
+    };
     Ok(Some(FoundLead {
         summary: summary(db, &row)?,
         format: rows::format(row.text(14))?,
-        body: body(db, no)?,
+        body,
+        unread,
         faults: faults(&row, 15)?,
         story: fold(&told, &waits),
         told,
     }))
 }
 
-fn kept(db: &dyn Db, id: LeadId) -> Result<Option<Kept>, StoreError> {
+fn kept(db: &dyn Db, sealer: &Sealer, id: LeadId) -> Result<Option<Kept>, StoreError> {
     let sql = "SELECT l.no, l.accepted, l.source, l.received_at, l.round, l.state, l.format FROM lead l WHERE l.id = ?";
     let Some(row) = db.query_opt(sql, values![rows::lead_key(id)])? else { return Ok(None) };
     let accepted: Option<u32> = row.get(1)?;
     let (round, word): (u32, String) = (row.get(4)?, row.get(5)?);
     let state = rows::state(&word).ok_or(StoreError::Row { what: "state" })?;
-    let lead = match (accepted, body(db, row.get(0)?)?) {
+    let lead = match (accepted, body(db, sealer, row.get(0)?, id)?) {
         (Some(_), Some(body)) => Some(Lead {
             id,
             source: row.get(2)?,
@@ -203,21 +215,22 @@ fn kept(db: &dyn Db, id: LeadId) -> Result<Option<Kept>, StoreError> {
     Ok(Some(Kept { lead, id, round, state }))
 }
 
-fn as_it_came(row: &Row) -> Result<Lead, StoreError> {
+fn as_it_came(sealer: &Sealer, row: &Row) -> Result<Lead, StoreError> {
+    let id = rows::lead_id(row, 0)?;
     Ok(Lead {
-        id: rows::lead_id(row, 0)?,
+        id,
         source: row.get(1)?,
         received_at: time(row.get(2)?)?,
         format: rows::format(row.text(3))?,
         faults: faults(row, 4)?,
         round: row.get(5)?,
-        body: Body::from(row.get::<Vec<u8>>(6)?),
+        body: Body::from(sealer.open(Place::Payload(id), row.get(6)?, row.get(7)?)?),
     })
 }
 
-fn body(db: &dyn Db, no: i64) -> Result<Option<Body>, StoreError> {
-    let found = db.query_opt("SELECT body FROM payload WHERE lead = ?", values![no])?;
-    found.map(|row| Ok(Body::from(row.get::<Vec<u8>>(0)?))).transpose()
+fn body(db: &dyn Db, sealer: &Sealer, no: i64, id: LeadId) -> Result<Option<Body>, StoreError> {
+    let found = db.query_opt("SELECT body, sealed FROM payload WHERE lead = ?", values![no])?;
+    found.map(|row| Ok(Body::from(sealer.open(Place::Payload(id), row.get(0)?, row.get(1)?)?))).transpose()
 }
 
 fn faults(row: &Row, column: usize) -> Result<Vec<Fault>, StoreError> {

@@ -18,8 +18,10 @@ mod parked;
 mod person;
 mod postgres;
 mod record;
+mod reseal;
 mod retention;
 mod rows;
+mod seal;
 mod sqlite;
 mod transfer;
 
@@ -42,17 +44,22 @@ pub use parked::ParkedRow;
 pub use person::Person;
 pub use postgres::Fault;
 pub(crate) use postgres::Turn;
+pub use reseal::Resealing;
 pub use retention::Step;
 pub(crate) use rows::{Acceptance, Told, What, state, state_word};
 pub use transfer::{MoveError, Moved};
 
 use db::Db;
 use postgres::Postgres;
+use seal::Sealer;
 use sqlite::Sqlite;
 
 /// The store; clones share it.
 #[derive(Clone, Debug)]
-pub struct Store(Engine);
+pub struct Store {
+    engine: Engine,
+    sealer: Sealer,
+}
 
 #[derive(Clone, Debug)]
 enum Engine {
@@ -66,7 +73,7 @@ impl Store {
     /// # Errors
     /// When it cannot be used; the text says why and what to do.
     pub fn open(data_dir: &Path) -> Result<Self, OpenError> {
-        Ok(Self(Engine::Sqlite(Arc::new(Sqlite::open(data_dir)?))))
+        Ok(Self::on(Engine::Sqlite(Arc::new(Sqlite::open(data_dir)?))))
     }
 
     /// Connects to a PostgreSQL database, and brings it up to date. Any number of ledgers may have it.
@@ -75,7 +82,7 @@ impl Store {
     /// When it cannot be used; the text says why and what to do.
     pub async fn connect(database: Database) -> Result<Self, OpenError> {
         let handle = Handle::current();
-        opening(move || Ok(Self(Engine::Postgres(Arc::new(Postgres::open(database, handle)?))))).await
+        opening(move || Ok(Self::on(Engine::Postgres(Arc::new(Postgres::open(database, handle)?))))).await
     }
 
     /// Opens what the configuration says.
@@ -83,18 +90,30 @@ impl Store {
     /// # Errors
     /// When it cannot be used; the text says why and what to do.
     pub async fn of(loaded: &Loaded) -> Result<Self, OpenError> {
-        match loaded.ledger_database() {
-            Some(database) => Self::connect(database).await,
+        let store = match loaded.ledger_database() {
+            Some(database) => Self::connect(database).await?,
             None => {
                 let data_dir = loaded.data_dir();
-                opening(move || Self::open(&data_dir)).await
+                opening(move || Self::open(&data_dir)).await?
             }
-        }
+        };
+        Ok(store.sealing(&loaded.config.ledger.payload_keys()))
+    }
+
+    fn on(engine: Engine) -> Self {
+        Self { engine, sealer: Sealer::default() }
+    }
+
+    /// The same store, which seals payloads with the first of these keys and opens those that are sealed with any of them. Without
+    /// keys payloads are kept as they are.
+    #[must_use]
+    pub fn sealing(self, keys: &[[u8; 32]]) -> Self {
+        Self { sealer: Sealer::new(keys), ..self }
     }
 
     /// Lets another ledger have it, although clones of this store may still be around.
     pub fn close(&self) {
-        match &self.0 {
+        match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.close(),
             Engine::Postgres(postgres) => postgres.close(),
         }
@@ -102,7 +121,7 @@ impl Store {
 
     /// Waits until it is this one's turn among all ledgers on this store, for as long as what is answered lives.
     pub(crate) async fn turn(&self) -> Result<Turn, StoreError> {
-        match &self.0 {
+        match &self.engine {
             // There is no other.
             Engine::Sqlite(_) => Ok(Turn::default()),
             Engine::Postgres(postgres) => postgres.clone().turn().await,
@@ -111,7 +130,7 @@ impl Store {
 
     /// The watch over what is wrong, for as long as what is answered lives, unless another ledger on this store has it.
     pub(crate) async fn watch(&self) -> Result<Option<Turn>, StoreError> {
-        match &self.0 {
+        match &self.engine {
             Engine::Sqlite(_) => Ok(Some(Turn::default())),
             Engine::Postgres(postgres) => postgres.clone().watch().await,
         }
@@ -123,7 +142,7 @@ impl Store {
         &self,
         work: impl Fn(&dyn Db) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        match &self.0 {
+        match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.clone().write(work).await,
             Engine::Postgres(postgres) => postgres.clone().write(work).await,
         }
@@ -134,7 +153,7 @@ impl Store {
         &self,
         work: impl Fn(&dyn Db) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        match &self.0 {
+        match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.clone().read(work).await,
             Engine::Postgres(postgres) => postgres.clone().read(work).await,
         }

@@ -1,5 +1,8 @@
 //! What waits for a person.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use leadrelay_shared::delivery::{ParkReason, Parked, Waiting};
 use leadrelay_shared::id::{DeliveryId, LeadId};
@@ -8,6 +11,7 @@ use super::db::{Db, Row, Value, values};
 use super::filter::{Conditions, Cursor};
 use super::fold::Waits;
 use super::rows::{self, delivery_key, lead_key};
+use super::seal::{Place, Sealer};
 use super::{Store, StoreError, json, micros, read_json, time};
 use crate::api::types::{Filter, Page, ParkedItem};
 
@@ -22,30 +26,87 @@ pub struct ParkedRow {
     pub lead_round: u32,
 }
 
-/// Keeps a parked message: of two with one key the later round wins, and within a round the first.
-pub(super) fn keep(db: &dyn Db, lead: i64, parked: &Parked) -> Result<(), StoreError> {
-    let (key, round, place) = match &parked.what {
-        Waiting::Lead(lead) => (lead_key(lead.id), lead.round, None),
-        Waiting::Delivery(d) => (delivery_key(d.id), d.round, Some((&d.destination, &d.route))),
+/// How one copy of what waits under a key stands to another: the smaller one is kept. Last its text, after whether that cannot be
+/// read.
+type Rank = (Reverse<u32>, i64, String, (bool, String));
+
+/// Copies that are kept, by their keys.
+pub(super) struct Copies(BTreeMap<[u8; 16], Rank>);
+
+impl Copies {
+    /// Those that there are of these.
+    pub(super) fn of(db: &dyn Db, sealer: &Sealer, parked: &[Parked]) -> Result<Self, StoreError> {
+        let sql = "SELECT key, round, at, reason, waiting, sealed FROM parked WHERE key = ?";
+        let keys: Vec<Vec<Value>> = parked.iter().map(|one| values![key_of(one)].to_vec()).collect();
+        let one = |row: &Row| -> Result<([u8; 16], Rank), StoreError> {
+            let waiting = match opened(sealer, row.get(0)?, row.text(4), row.get(5)?) {
+                // A copy that can be read is worth more, and recording waits for no key.
+                Err(error) if error.is_unopened() => (true, String::new()),
+                waiting => (false, waiting?),
+            };
+            Ok((row.get(0)?, (Reverse(row.get(1)?), row.get(2)?, row.get(3)?, waiting)))
+        };
+        Ok(Self(db.query_each(sql, &keys)?.iter().flatten().map(one).collect::<Result<_, _>>()?))
+    }
+
+    /// Whether a copy is to be kept instead of that which is.
+    fn takes(&mut self, key: [u8; 16], rank: Rank) -> bool {
+        let takes = self.0.get(&key).is_none_or(|known| rank < *known);
+        if takes {
+            self.0.insert(key, rank);
+        }
+        takes
+    }
+}
+
+fn key_of(parked: &Parked) -> [u8; 16] {
+    match &parked.what {
+        Waiting::Lead(lead) => lead_key(lead.id),
+        Waiting::Delivery(delivery) => delivery_key(delivery.id),
+    }
+}
+
+fn opened(sealer: &Sealer, key: [u8; 16], waiting: &str, sealed: Option<u32>) -> Result<String, StoreError> {
+    sealer.open_text(Place::Parked(key), waiting, sealed)
+}
+
+/// Keeps a parked message: of two with one key the later round wins, and within a round the first. Which it is, is known before
+/// it is sealed, because what is sealed cannot be compared.
+pub(super) fn keep(
+    db: &dyn Db,
+    sealer: &Sealer,
+    lead: i64,
+    parked: &Parked,
+    known: &mut Copies,
+) -> Result<(), StoreError> {
+    let key = key_of(parked);
+    let (round, place) = match &parked.what {
+        Waiting::Lead(lead) => (lead.round, None),
+        Waiting::Delivery(d) => (d.round, Some((&d.destination, &d.route))),
     };
+    let (at, reason, waiting) = (micros(parked.at), json(&parked.reason), json(&parked.what));
+    if !known.takes(key, (Reverse(round), at, reason.clone(), (false, waiting.clone()))) {
+        return Ok(());
+    }
+    let (waiting, sealed) = sealer.seal_text(Place::Parked(key), waiting)?;
     db.change(
-        "INSERT INTO parked (key, lead, delivery, destination, route, at, round, kind, reason, waiting)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        "INSERT INTO parked (key, lead, delivery, destination, route, at, round, kind, reason, sealed, waiting)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (key) DO UPDATE SET destination = excluded.destination, route = excluded.route, at = excluded.at,
-           round = excluded.round, kind = excluded.kind, reason = excluded.reason, waiting = excluded.waiting
-         WHERE excluded.round > parked.round OR (excluded.round = parked.round
-           AND (excluded.at, excluded.reason, excluded.waiting) < (parked.at, parked.reason, parked.waiting))",
+           round = excluded.round, kind = excluded.kind, reason = excluded.reason, sealed = excluded.sealed,
+           waiting = excluded.waiting",
         values![
             key,
             lead,
             place.is_some(),
             place.map(|p| p.0),
             place.map(|p| p.1),
-            micros(parked.at),
+            at,
             round,
             parked.reason.kind(),
-            json(&parked.reason),
-            json(&parked.what),
+            reason,
+            sealed,
+            waiting,
         ],
     )
 }
@@ -125,14 +186,15 @@ impl Store {
         limit: usize,
         cursor: Option<Cursor>,
     ) -> Result<(Vec<ParkedRow>, Option<Cursor>), StoreError> {
+        let sealer = self.sealer.clone();
         self.read(move |db| {
-            let (sql, values) = select(&format!("{ITEM}, p.waiting"), &filter, limit, cursor);
+            let (sql, values) = select(&format!("{ITEM}, p.waiting, p.sealed"), &filter, limit, cursor);
             let (mut found, mut last) = (Vec::new(), None);
             for row in db.query(&sql, &values)? {
                 if found.len() == limit {
                     return Ok((found, last));
                 }
-                found.push(whole(&row)?);
+                found.push(whole(&sealer, &row)?);
                 last = Some(Cursor { at: row.get(1)?, no: row.get(7)? });
             }
             Ok((found, None))
@@ -145,7 +207,9 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub async fn parked_row(&self, id: uuid::Uuid) -> Result<Option<ParkedRow>, StoreError> {
-        self.read(move |db| one(db, "p.key = ?", Value::from(id.into_bytes())).map(|mut rows| rows.pop())).await
+        let sealer = self.sealer.clone();
+        self.read(move |db| one(db, &sealer, "p.key = ?", Value::from(id.into_bytes())).map(|mut rows| rows.pop()))
+            .await
     }
 
     /// All that waits of one lead.
@@ -153,13 +217,29 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub async fn parked_of_lead(&self, lead: LeadId) -> Result<Vec<ParkedRow>, StoreError> {
-        self.read(move |db| one(db, "l.id = ?", Value::from(lead_key(lead)))).await
+        let sealer = self.sealer.clone();
+        self.read(move |db| one(db, &sealer, "l.id = ?", Value::from(lead_key(lead)))).await
+    }
+
+    /// How much waits of one lead, whether or not it can be read.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn waiting_of_lead(&self, lead: LeadId) -> Result<u64, StoreError> {
+        self.read(move |db| {
+            let sql = "SELECT count(*) FROM parked p JOIN lead l ON l.no = p.lead WHERE l.id = ?";
+            let row = db.query_opt(sql, values![lead_key(lead)])?.ok_or(StoreError::Row { what: "count" })?;
+            Ok(u64::try_from(row.get::<i64>(0)?).unwrap_or(0))
+        })
+        .await
     }
 }
 
-fn one(db: &dyn Db, condition: &str, value: Value) -> Result<Vec<ParkedRow>, StoreError> {
-    let sql = format!("{ITEM}, p.waiting FROM parked p JOIN lead l ON l.no = p.lead WHERE {condition} ORDER BY p.key");
-    db.query(&sql, &[value])?.iter().map(whole).collect()
+fn one(db: &dyn Db, sealer: &Sealer, condition: &str, value: Value) -> Result<Vec<ParkedRow>, StoreError> {
+    let sql = format!(
+        "{ITEM}, p.waiting, p.sealed FROM parked p JOIN lead l ON l.no = p.lead WHERE {condition} ORDER BY p.key"
+    );
+    db.query(&sql, &[value])?.iter().map(|row| whole(sealer, row)).collect()
 }
 
 /// One more than the page, to know whether there is a next one.
@@ -208,7 +288,8 @@ fn item(row: &Row) -> Result<ParkedItem, StoreError> {
     })
 }
 
-fn whole(row: &Row) -> Result<ParkedRow, StoreError> {
-    let waiting = read_json(row.text(9), "parked message")?;
+fn whole(sealer: &Sealer, row: &Row) -> Result<ParkedRow, StoreError> {
+    let waiting = opened(sealer, row.get(0)?, row.text(9), row.get(10)?)?;
+    let waiting = read_json(&waiting, "parked message")?;
     Ok(ParkedRow { item: item(row)?, waiting, lead_round: row.get(8)? })
 }

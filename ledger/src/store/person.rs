@@ -10,6 +10,7 @@ use leadrelay_shared::lead::{Body, Facts};
 
 use super::db::{Db, values};
 use super::filter::escaped;
+use super::seal::{Place, Sealer};
 use super::{Store, StoreError, rows};
 
 /// Rows gone through at once.
@@ -68,13 +69,14 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub async fn leads_of(&self, person: Person, limit: usize) -> Result<Vec<LeadId>, StoreError> {
+        let sealer = self.sealer.clone();
         self.read(move |db| {
             let mut found = Vec::new();
             if let Some(email) = &person.email {
                 by_email(db, email, &mut found)?;
             }
-            in_bodies(db, &person, &mut found)?;
-            in_parked(db, &person, &mut found)?;
+            in_bodies(db, &sealer, &person, &mut found)?;
+            in_parked(db, &sealer, &person, &mut found)?;
             found.sort_unstable_by(|a, b| b.cmp(a));
             found.dedup();
             found.truncate(limit);
@@ -92,24 +94,27 @@ fn by_email(db: &dyn Db, email: &str, found: &mut Vec<i64>) -> Result<(), StoreE
     Ok(())
 }
 
-fn in_bodies(db: &dyn Db, person: &Person, found: &mut Vec<i64>) -> Result<(), StoreError> {
+fn in_bodies(db: &dyn Db, sealer: &Sealer, person: &Person, found: &mut Vec<i64>) -> Result<(), StoreError> {
+    let sql = "SELECT p.lead, p.body, p.sealed, l.id FROM payload p JOIN lead l ON l.no = p.lead WHERE p.lead > ?
+               ORDER BY p.lead LIMIT ?";
     let mut last = 0_i64;
     loop {
-        let rows =
-            db.query("SELECT lead, body FROM payload WHERE lead > ? ORDER BY lead LIMIT ?", values![last, ROWS])?;
-        let Some(end) = rows.last() else { return Ok(()) };
+        let some = db.query(sql, values![last, ROWS])?;
+        let Some(end) = some.last() else { return Ok(()) };
         last = end.get(0)?;
-        for row in &rows {
-            if person.is(&Body::from(row.get::<Vec<u8>>(1)?)) {
+        for row in &some {
+            let body = sealer.open(Place::Payload(rows::lead_id(row, 3)?), row.get(1)?, row.get(2)?)?;
+            if person.is(&Body::from(body)) {
                 found.push(row.get(0)?);
             }
         }
     }
 }
 
-fn in_parked(db: &dyn Db, person: &Person, found: &mut Vec<i64>) -> Result<(), StoreError> {
-    for row in db.query("SELECT lead, waiting FROM parked", &[])? {
-        let waiting: serde_json::Value = super::read_json(row.text(1), "parked message")?;
+fn in_parked(db: &dyn Db, sealer: &Sealer, person: &Person, found: &mut Vec<i64>) -> Result<(), StoreError> {
+    for row in db.query("SELECT lead, waiting, sealed, key FROM parked", &[])? {
+        let waiting = sealer.open_text(Place::Parked(row.get(3)?), row.text(1), row.get(2)?)?;
+        let waiting: serde_json::Value = super::read_json(&waiting, "parked message")?;
         if any(&waiting["delivery"]["record"], &|text| {
             let email = person.email.as_ref().is_some_and(|email| text.to_lowercase() == *email);
             email || person.phone.as_ref().is_some_and(|phone| same(&digits(text), phone))

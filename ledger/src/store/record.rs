@@ -16,6 +16,7 @@ use super::accept::Acceptances;
 use super::db::{Db, Row, Value, values};
 use super::fold::{Story, Waits, fold};
 use super::rows::{self, Told, What, delivery_key, state_word};
+use super::seal::Sealer;
 use super::{Store, StoreError, accept, destinations, erased, micros, parked};
 use crate::api::types::LeadState;
 
@@ -35,11 +36,12 @@ impl Store {
         parked: impl Into<Arc<[Parked]>>,
     ) -> Result<(), StoreError> {
         let (events, parked) = (events.into(), parked.into());
-        self.write(move |db| record(db, &events, &parked)).await
+        let sealer = self.sealer.clone();
+        self.write(move |db| record(db, &sealer, &events, &parked)).await
     }
 }
 
-fn record(db: &dyn Db, events: &[Event], parked: &[Parked]) -> Result<(), StoreError> {
+fn record(db: &dyn Db, sealer: &Sealer, events: &[Event], parked: &[Parked]) -> Result<(), StoreError> {
     let numbers = db.claim(&earliest(events, parked))?;
     let of = |lead: LeadId| numbers.get(&lead).copied().ok_or(StoreError::Row { what: "number of a lead" });
     let mut told = Vec::with_capacity(events.len());
@@ -51,9 +53,10 @@ fn record(db: &dyn Db, events: &[Event], parked: &[Parked]) -> Result<(), StoreE
             told.push((of(lead)?, event));
         }
     }
-    take_all(db, &told)?;
+    take_all(db, sealer, &told)?;
+    let mut copies = parked::Copies::of(db, sealer, parked)?;
     for one in parked {
-        parked::keep(db, of(lead_of(one))?, one)?;
+        parked::keep(db, sealer, of(lead_of(one))?, one, &mut copies)?;
     }
     let (mut arrived, all) = (BTreeMap::new(), numbers.values().copied().collect::<Vec<_>>());
     for leads in all.chunks(REFRESHED) {
@@ -97,7 +100,7 @@ fn lead_of(parked: &Parked) -> LeadId {
 type Known = BTreeMap<(i64, [u8; 16]), (i64, String)>;
 
 /// Adds facts to the set.
-fn take_all(db: &dyn Db, told: &[(i64, &Event)]) -> Result<(), StoreError> {
+fn take_all(db: &dyn Db, sealer: &Sealer, told: &[(i64, &Event)]) -> Result<(), StoreError> {
     let keys: Vec<Vec<Value>> = told.iter().map(|(no, event)| values![*no, event.id().into_bytes()].to_vec()).collect();
     let rows = db.query_each("SELECT at, fact FROM event WHERE lead = ? AND id = ?", &keys)?;
     let mut known = Known::new();
@@ -109,7 +112,7 @@ fn take_all(db: &dyn Db, told: &[(i64, &Event)]) -> Result<(), StoreError> {
     let accepted = told.iter().filter(|(_, event)| matches!(event.fact, Fact::Accepted { .. }));
     let mut acceptances = Acceptances::of(db, &keys_of(accepted.map(|(no, _)| *no)))?;
     for (no, event) in told {
-        take(db, *no, event, &mut known, &mut acceptances)?;
+        take(db, sealer, *no, event, &mut known, &mut acceptances)?;
     }
     Ok(())
 }
@@ -122,6 +125,7 @@ fn keys_of(leads: impl Iterator<Item = i64>) -> Vec<Vec<Value>> {
 /// Adds one fact to the set. Of two tellings of one fact the smaller is kept, whichever came first.
 fn take(
     db: &dyn Db,
+    sealer: &Sealer,
     no: i64,
     event: &Event,
     known: &mut Known,
@@ -141,7 +145,7 @@ fn take(
         known.insert(key, new);
     }
     match &event.fact {
-        Fact::Accepted { lead } => accept::accept(db, no, lead, acceptances),
+        Fact::Accepted { lead } => accept::accept(db, sealer, no, lead, acceptances),
         Fact::Duplicate { .. } if !is_known => {
             db.change("UPDATE lead SET duplicates = duplicates + 1 WHERE no = ?", values![no])
         }

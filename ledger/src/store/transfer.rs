@@ -37,10 +37,10 @@ const LEAD: [&str; 17] = [
 
 /// The other tables, each with what is moved beside the number of the lead.
 const OF_LEADS: [(&str, &[&str]); 4] = [
-    ("payload", &["body"]),
+    ("payload", &["sealed", "body"]),
     ("event", &["id", "at", "kind", "fact"]),
     ("delivery", &["id", "destination", "state", "received_at", "route", "open_since"]),
-    ("parked", &["key", "delivery", "destination", "route", "at", "round", "kind", "reason", "waiting"]),
+    ("parked", &["key", "delivery", "destination", "route", "at", "round", "kind", "reason", "sealed", "waiting"]),
 ];
 
 /// What belongs to no lead.

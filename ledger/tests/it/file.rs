@@ -56,7 +56,9 @@ async fn an_earlier_schema_is_brought_up_to_date_with_what_it_holds() {
     drop(store);
     let db = Connection::open(dir.path().join("ledger.db")).expect("the database");
     let to_2 = "DROP INDEX delivery_open; DROP INDEX parked_group; DROP TABLE alert; DROP TABLE alert_message; DROP TABLE audit;
-        DROP TABLE erased; ALTER TABLE delivery DROP COLUMN route; ALTER TABLE delivery DROP COLUMN open_since; PRAGMA user_version = 2";
+        DROP TABLE erased; DROP INDEX payload_sealed; ALTER TABLE payload DROP COLUMN sealed;
+        DROP INDEX parked_sealed; ALTER TABLE parked DROP COLUMN sealed;
+        ALTER TABLE delivery DROP COLUMN route; ALTER TABLE delivery DROP COLUMN open_since; PRAGMA user_version = 2";
     db.execute_batch(to_2).expect("as it was");
     drop(db);
     drop(Store::open(dir.path()).expect("it is brought up to date"));
@@ -123,4 +125,22 @@ async fn forgetting_many_gives_the_room_back() {
             ledger.get("/api/v1/leads").await.ok::<Page<serde_json::Value>>().items.is_empty() && free() < before / 4
         })
         .await;
+}
+
+#[tokio::test]
+async fn nothing_of_a_sealed_payload_can_be_read_in_the_files() {
+    let readable = async |keys: &[[u8; 32]]| {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::open(dir.path()).expect("a store").sealing(keys);
+        let (event, message) = quarantined(10, &faulty(2));
+        store.record(vec![accepted(1, &lead(1)), accepted(1, &faulty(2)), event], vec![message]).await.expect("stored");
+        let files = std::fs::read_dir(dir.path()).expect("files").map(|file| file.expect("a file").path());
+        let bytes: Vec<u8> = files.flat_map(|file| std::fs::read(file).expect("its bytes")).collect();
+        // The number is in the body of one and in no column; the other is nothing but what was sent.
+        let has = |text: &str| bytes.windows(text.len()).any(|part| part == text.as_bytes());
+        (has("555 0100"), has(r#"{"LeadSource": "x""#), has(r#"{\"LeadSource\": \"x\""#))
+    };
+    let (body, faulty, waits) = readable(&[]).await;
+    assert!(body && faulty && waits, "it is there to be read without a key: {body} {faulty} {waits}");
+    assert_eq!(readable(&[[1; 32]]).await, (false, false, false));
 }

@@ -20,5 +20,7 @@ mod removed;
 mod replay;
 #[path = "retention.rs"]
 mod retention;
+#[path = "sealed.rs"]
+mod sealed;
 #[path = "store.rs"]
 mod store;

@@ -28,6 +28,9 @@ pub(crate) trait Stand: Send + Sync + Sized + 'static {
 
     /// What a query finds, each row as one text.
     fn rows(&self, sql: &str) -> Vec<String>;
+
+    /// Changes rows as nobody should.
+    fn change(&self, sql: &str);
 }
 
 fn directory() -> TempDir {
@@ -80,6 +83,10 @@ impl Stand for OnFile {
         let found = found.collect::<Result<Vec<Vec<Value>>, _>>().expect("rows");
         found.into_iter().map(|row| format!("{row:?}")).collect()
     }
+
+    fn change(&self, sql: &str) {
+        self.connection().execute_batch(sql).expect("changed");
+    }
 }
 
 /// A database on a cluster: that of all tests, unless a test breaks its own.
@@ -126,5 +133,9 @@ impl Stand for OnPostgres {
 
     fn rows(&self, sql: &str) -> Vec<String> {
         self.sql(sql).lines().map(str::to_owned).collect()
+    }
+
+    fn change(&self, sql: &str) {
+        self.sql(sql);
     }
 }

@@ -102,3 +102,21 @@ async fn what_is_there_already_is_left_alone() {
     };
     assert!(error.contains("stop it, and move into an empty database"), "{error}");
 }
+
+#[tokio::test]
+async fn what_is_sealed_moves_as_it_is_and_opens_there_with_the_same_key() {
+    const KEY: [u8; 32] = [7; 32];
+    let (file, on) = (OnFile::new(), OnPostgres::new());
+    let from = file.store().await.sealing(&[KEY]);
+    let (event, message) = parked(10, 2, "partner", 0);
+    from.record(vec![accepted(1, &lead(1)), accepted(1, &lead(2)), event], vec![message]).await.expect("recorded");
+    let wanted = told(&from).await;
+    drop(from);
+    // Whoever moves it needs no key.
+    let (from, to) = (file.store().await, on.store().await);
+    rest(&from, &to).await;
+    assert!(to.kept(lead_id(1)).await.is_err_and(|error| error.to_string().contains("add it to ledger.payload_key")));
+    let to = to.sealing(&[KEY]);
+    assert_eq!(told(&to).await, wanted);
+    assert_eq!(to.kept(lead_id(2)).await.expect("read").expect("known").lead.expect("kept").body, lead(2).body);
+}

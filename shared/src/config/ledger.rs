@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::Url;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -15,6 +17,10 @@ const PORT: u16 = 5432;
 
 const NOT_A_URL: &str = "must be a URL such as \"postgres://user@host:5432/database\", in whose user and database everything \
      but letters and digits is percent-encoded";
+
+/// How a key for payloads is made, for whoever wrote something else there.
+const NEW_KEY: &str = "`leadrelay ledger key new FILE` makes a file with one, and with --rotate puts a new one before those that are \
+     there";
 
 /// What the ledger keeps, and where.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -28,6 +34,9 @@ pub struct LedgerConfig {
     pub password: Option<Secret>,
     /// Who signed the server's certificate (PEM), instead of those that the machine trusts.
     pub ca: Option<PathBuf>,
+    /// The key that payloads are sealed with where they are kept: 32 bytes in base64. Of several lines the first is the one for new
+    /// payloads, and those under the others are read still, and sealed again with the first. Left out, payloads are kept as they are.
+    pub payload_key: Option<Secret>,
     /// How long the payload of a delivered lead is kept.
     pub keep_payloads: Span,
     /// How long the history of a lead is kept. Parked ones stay until they are replayed or this old.
@@ -36,7 +45,8 @@ pub struct LedgerConfig {
 
 impl Default for LedgerConfig {
     fn default() -> Self {
-        Self { url: None, password: None, ca: None, keep_payloads: Span::days(30), keep_history: Span::days(400) }
+        let (keep_payloads, keep_history) = (Span::days(30), Span::days(400));
+        Self { url: None, password: None, ca: None, payload_key: None, keep_payloads, keep_history }
     }
 }
 
@@ -139,6 +149,23 @@ fn decoded(part: &str) -> Option<String> {
 impl LedgerConfig {
     /// What is wrong with it.
     pub(super) fn mistakes(&self) -> Vec<Mistake> {
+        self.database_mistakes().into_iter().chain(self.key_mistake()).collect()
+    }
+
+    /// The keys that payloads are sealed with, that for new ones first; none where payloads are kept as they are. Do not log them.
+    pub fn payload_keys(&self) -> Vec<[u8; 32]> {
+        // A line that is no key was told when the configuration was read.
+        self.payload_key.iter().flat_map(Secret::lines).filter_map(payload_key).collect()
+    }
+
+    fn key_mistake(&self) -> Option<Mistake> {
+        let key = self.payload_key.as_ref().filter(|key| !key.is_withheld())?;
+        let sound = key.lines().next().is_some() && key.lines().all(|line| payload_key(line).is_some());
+        let reason = "holds something else than keys of 32 bytes in base64, each on a line of its own";
+        (!sound).then(|| Mistake::new("ledger.payload_key", reason).remedy(NEW_KEY))
+    }
+
+    fn database_mistakes(&self) -> Vec<Mistake> {
         let Some(url) = &self.url else {
             let given = [("password", self.password.is_some()), ("ca", self.ca.is_some())];
             let useless = given.into_iter().filter(|(_, given)| *given).map(|(key, _)| {
@@ -157,6 +184,11 @@ impl LedgerConfig {
             Ok(_) => Vec::new(),
         }
     }
+}
+
+/// The key on a line; `None` where it is none.
+fn payload_key(line: &str) -> Option<[u8; 32]> {
+    STANDARD.decode(line).ok()?.try_into().ok()
 }
 
 impl Loaded {
@@ -224,6 +256,26 @@ mod tests {
             assert_eq!(Database::parse(url).map(|database| database.tls), Ok(tls), "{url}");
         }
         assert_eq!(Database::parse("postgres://u@[::1]/d").expect("a database").host, "::1");
+    }
+
+    #[test]
+    fn a_key_has_32_bytes_and_the_first_line_is_for_new_payloads() {
+        let (one, other) = (STANDARD.encode([1; 32]), STANDARD.encode([2; 32]));
+        let keys = |text: &str| of(text).expect("sound").ledger.payload_keys();
+        assert!(keys("").is_empty());
+        assert_eq!(keys(&format!("payload_key = \"{one}\"")), [[1; 32]]);
+        assert_eq!(keys(&format!("payload_key = \"{other}\\n\\n {one}\\n\"")), [[2; 32], [1; 32]]);
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused_and_payloads_are_never_kept_open_for_it() {
+        let short = STANDARD.encode([1; 31]);
+        for wrong in ["", "  ", "hunter2 is my secret", &short, &format!("{}\\nhunter2", STANDARD.encode([1; 32]))] {
+            let found = of(&format!("payload_key = \"{wrong}\"")).expect_err("no key");
+            let told = format!("{found:?}");
+            assert!(told.contains("ledger.payload_key") && told.contains("`leadrelay ledger key new"), "{told}");
+            assert!(!told.contains("hunter2") && !told.contains(&short), "{told}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `leadrelay ledger move` into a real PostgreSQL, ended in the middle.
+//! `leadrelay ledger move` into a real PostgreSQL, ended in the middle; and keys for payloads.
 
 use jiff::Timestamp;
 use leadrelay_ledger::store::Store;
@@ -70,4 +70,37 @@ async fn what_is_missing_is_told_with_the_remedy() {
     let _runs = Store::open(&home.path("data")).expect("a ledger");
     let ran = home.run(&["ledger", "move"]);
     assert!(ran.code == 1 && ran.err.contains("another leadrelay has the ledger"), "{}", ran.told());
+}
+
+#[test]
+fn a_key_is_made_once_and_a_fresh_one_stands_before_it() {
+    let home = Home::with("[ledger]\npayload_key = { file = \"keys/payload.key\" }\n");
+    let file = home.path("keys/payload.key");
+    let lines = || std::fs::read_to_string(&file).expect("a file").lines().map(str::to_owned).collect::<Vec<_>>();
+    let told = home.run(&["check"]);
+    assert!(told.code == 2 && told.told().contains("payload.key cannot be read"), "{}", told.told());
+    let name = file.display().to_string();
+    let ran = home.run(&["ledger", "key", "new", &name]);
+    assert_eq!(ran.code, 0, "{}", ran.told());
+    let first = lines();
+    assert_eq!((first.len(), first[0].len()), (1, 44));
+    assert!(!ran.told().contains(&first[0]), "no key is shown");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).expect("a file").permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    let checked = home.run(&["check"]);
+    assert_eq!(checked.code, 0, "{}", checked.told());
+
+    let ran = home.run(&["ledger", "key", "new", &name]);
+    assert!(ran.code == 2 && ran.err.contains("--rotate") && lines() == first, "{}", ran.told());
+    let ran = home.run(&["ledger", "key", "new", &name, "--rotate", "--json"]);
+    assert!(ran.code == 0 && ran.out.contains("\"keys\": 2"), "{}", ran.told());
+    let second = lines();
+    assert!(second.len() == 2 && second[0].len() == 44 && second[0] != first[0] && second[1] == first[0]);
+    assert_eq!(home.run(&["check"]).code, 0);
+
+    let other = home.path("other");
+    std::fs::write(&other, "hunter2\n").expect("written");
+    let ran = home.run(&["ledger", "key", "new", &other.display().to_string(), "--rotate"]);
+    assert!(ran.code == 2 && ran.err.contains("something else than keys") && !ran.told().contains("hunter2"));
+    assert_eq!(std::fs::read_to_string(&other).expect("a file"), "hunter2\n");
 }

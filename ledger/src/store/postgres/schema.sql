@@ -46,8 +46,11 @@ CREATE INDEX lead_settled ON lead (settled_at) WHERE settled_at IS NOT NULL;
 
 CREATE TABLE payload (
   lead          BIGINT PRIMARY KEY,
+  -- The key that it is sealed with; NULL where it is as it came. See seal.rs.
+  sealed        BIGINT,
   body          BYTEA NOT NULL
 ) PARTITION BY RANGE (lead);
+CREATE INDEX payload_sealed ON payload (sealed, lead);
 
 CREATE TABLE delivery (
   lead          BIGINT NOT NULL,
@@ -87,8 +90,11 @@ CREATE TABLE parked (
   round         BIGINT NOT NULL,
   kind          TEXT COLLATE "C" NOT NULL,
   reason        TEXT COLLATE "C" NOT NULL,
+  -- The key that what waits is sealed with; NULL where it is JSON. See seal.rs.
+  sealed        BIGINT,
   waiting       TEXT COLLATE "C" NOT NULL
 );
+CREATE INDEX parked_sealed ON parked (sealed, rowid);
 CREATE INDEX parked_lead ON parked (lead);
 CREATE INDEX parked_time ON parked (at, rowid);
 CREATE INDEX parked_kind ON parked (kind, at, rowid);

@@ -22,7 +22,11 @@ CREATE INDEX delivery_open ON delivery (destination, route, open_since) WHERE op
 CREATE INDEX parked_group ON parked (destination, kind, at);
 CREATE TABLE alert (channel TEXT PRIMARY KEY, known TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE alert_message (channel TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, message TEXT NOT NULL,
-  PRIMARY KEY (channel, id)) WITHOUT ROWID;";
+  PRIMARY KEY (channel, id)) WITHOUT ROWID;
+ALTER TABLE payload ADD COLUMN sealed INTEGER;
+CREATE INDEX payload_sealed ON payload (sealed);
+ALTER TABLE parked ADD COLUMN sealed INTEGER;
+CREATE INDEX parked_sealed ON parked (sealed);";
 /// The tables that came with version 3 for what operators have done.
 const OPERATORS: &str = include_str!("operators.sql");
 const SCHEMA: &str = include_str!("schema.sql");

@@ -33,8 +33,11 @@ CREATE INDEX lead_settled ON lead (settled_at) WHERE settled_at IS NOT NULL;
 
 CREATE TABLE payload (
   lead          INTEGER PRIMARY KEY,
+  -- The key that it is sealed with; NULL where it is as it came. See seal.rs.
+  sealed        INTEGER,
   body          BLOB NOT NULL
 );
+CREATE INDEX payload_sealed ON payload (sealed);
 
 CREATE TABLE delivery (
   lead          INTEGER NOT NULL,
@@ -71,8 +74,11 @@ CREATE TABLE parked (
   round         INTEGER NOT NULL,
   kind          TEXT NOT NULL,
   reason        TEXT NOT NULL,
+  -- The key that what waits is sealed with; NULL where it is JSON. See seal.rs.
+  sealed        INTEGER,
   waiting       TEXT NOT NULL
 );
+CREATE INDEX parked_sealed ON parked (sealed);
 CREATE INDEX parked_lead ON parked (lead);
 CREATE INDEX parked_time ON parked (at);
 CREATE INDEX parked_kind ON parked (kind, at);
