@@ -23,7 +23,7 @@ pub struct Control {
     #[serde(default)]
     pub try_now: BTreeMap<String, Timestamp>,
     /// Destinations that an operator asked to be checked at once, and when.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub check_now: BTreeMap<String, Timestamp>,
 }
 
