@@ -5,6 +5,7 @@
 
 mod client;
 mod commands;
+mod operator;
 mod output;
 mod place;
 mod sample;

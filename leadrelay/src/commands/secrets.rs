@@ -105,6 +105,7 @@ fn introduce(base_dir: &Path, config: &Table, broker: &Path) -> Done {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::operator::Operator;
     use crate::output::Output;
     use crate::place::Place;
 
@@ -131,7 +132,7 @@ password = { file = "s/mail" }
 
     fn ran(dir: &Path) -> Done {
         let place = Place::new(Some(dir.join("leadrelay.toml")));
-        let call = Call { place, output: Output { json: false } };
+        let call = Call { place, output: Output { json: false }, operator: Operator::default() };
         run(&call, Args { broker: Some(dir.join("90-user.conf")) })
     }
 

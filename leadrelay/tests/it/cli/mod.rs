@@ -5,6 +5,7 @@ mod check;
 mod init;
 mod ledger;
 mod operate;
+mod privacy;
 mod relay;
 mod setup;
 mod source;
