@@ -174,7 +174,7 @@ fn retell(
         "UPDATE lead SET state = ?2, round = ?3, settled_at = ?4 WHERE no = ?1",
         values![no, state_word(story.state), story.round, story.settled_at.map(micros)],
     )?;
-    deliveries(db, no, &told, &story, stood, arrived)?;
+    deliveries(db, no, told, &story, stood, arrived)?;
     for (key, waits) in waits {
         if !story.holds(&waits) {
             db.change("DELETE FROM parked WHERE key = ?", values![key])?;
