@@ -11,8 +11,8 @@ use leadrelay_shared::config::ConfigError;
 use leadrelay_shared::service::{RunError, Stopped};
 
 use crate::commands::{
-    alerts, audit, check, compare, completions, demo, destinations, erase, export, init, leads, ledger, parked, queue,
-    replay, schema, secrets, send, setup, source, try_lead, up,
+    alerts, audit, check, compare, completions, demo, destinations, erase, export, import, init, leads, ledger, man,
+    parked, queue, replay, schema, secrets, send, setup, source, try_lead, up,
 };
 use crate::operator::Operator;
 use crate::output::{Output, say};
@@ -77,6 +77,8 @@ enum Command {
     Export(export::Args),
     /// Erase leads, or all that is held about a person. It cannot be undone.
     Erase(erase::Args),
+    /// Bring in what another system has exported.
+    Import(import::Args),
     /// See what operators have done.
     Audit(audit::Args),
     /// Prepare a CRM for the leads that it will get.
@@ -89,6 +91,8 @@ enum Command {
     Schema,
     /// Print a completion script for a shell.
     Completions(completions::Args),
+    /// Print the manual page, or write those of all commands.
+    Man(man::Args),
     /// Make the secrets that the configuration names by file and that are missing: before a start in containers.
     #[command(hide = true)]
     Secrets(secrets::Args),
@@ -201,12 +205,14 @@ fn run(cli: Cli) -> Done {
         Command::Compare(args) => block_on(compare::run(&call, args)),
         Command::Export(args) => block_on(export::run(&call, args)),
         Command::Erase(args) => block_on(erase::run(&call, args)),
+        Command::Import(args) => block_on(import::run(&call, args)),
         Command::Audit(args) => block_on(audit::run(&call, args)),
         Command::Setup(args) => block_on(setup::run(&call, args)),
         Command::Queue(args) => block_on(queue::run(&call, args)),
         Command::Ledger(args) => block_on(ledger::run(&call, &args)),
         Command::Schema => schema::run(&call),
         Command::Completions(args) => completions::run(&call, args),
+        Command::Man(args) => man::run(&call, &args),
         Command::Secrets(args) => secrets::run(&call, args),
     }
 }

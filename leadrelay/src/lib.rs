@@ -8,6 +8,7 @@ mod commands;
 mod operator;
 mod output;
 mod place;
+mod progress;
 mod sample;
 mod template;
 

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod check;
+mod import;
 mod init;
 mod ledger;
 mod operate;
