@@ -61,6 +61,16 @@ pub(crate) fn key(request: &HttpRequest) -> Result<Option<&str>, Refusal> {
     }
 }
 
+/// The id that a body gets when it is sent to `source` under this `Idempotency-Key`: whoever sends it can know whether it is
+/// there already.
+pub fn id_under_key(source: &str, key: &str, body: &[u8]) -> LeadId {
+    under_key(source.as_bytes(), key.as_bytes(), &Sha256::digest(body).into())
+}
+
+fn under_key(source: &[u8], key: &[u8], hash: &[u8; 32]) -> LeadId {
+    LeadId::derive(&[b"key", source, key, hash])
+}
+
 /// Which lead a body is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Identity {
@@ -83,7 +93,7 @@ impl Identity {
         let (known_as, id) = match key {
             Some(key) => {
                 let key = key.as_bytes();
-                (LeadId::derive(&[b"key", name, key]), LeadId::derive(&[b"key", name, key, &hash]))
+                (LeadId::derive(&[b"key", name, key]), under_key(name, key, &hash))
             }
             None => {
                 let window = i64::try_from(source.window.as_secs()).unwrap_or(i64::MAX).max(1);

@@ -26,6 +26,7 @@ mod watch;
 use leadrelay_shared::service::{Ctx, RunError, State};
 
 pub use check::check;
+pub use identify::id_under_key;
 
 /// This part's name in the process's status.
 pub const PART: &str = "ingest";

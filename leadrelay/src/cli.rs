@@ -11,9 +11,10 @@ use leadrelay_shared::config::ConfigError;
 use leadrelay_shared::service::{RunError, Stopped};
 
 use crate::commands::{
-    alerts, check, completions, demo, destinations, init, leads, ledger, parked, queue, replay, schema, secrets, send,
-    setup, source, try_lead, up,
+    alerts, audit, check, compare, completions, demo, destinations, erase, export, import, init, leads, ledger, man,
+    parked, queue, replay, schema, secrets, send, setup, source, try_lead, up,
 };
+use crate::operator::Operator;
 use crate::output::{Output, say};
 use crate::place::Place;
 
@@ -37,6 +38,9 @@ pub(crate) struct Cli {
     /// Print JSON, for programs.
     #[arg(long, global = true)]
     json: bool,
+    /// Who does it, for the relay's audit log; by default the user of this machine.
+    #[arg(long = "as", global = true, value_name = "NAME", env = "LEADRELAY_OPERATOR")]
+    operator: Option<Operator>,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -65,8 +69,18 @@ enum Command {
     Replay(replay::Args),
     /// Look at destinations; pause and resume them.
     Destinations(destinations::Args),
+    /// Try other routes on the latest leads, and see what would be different.
+    Compare(compare::Args),
     /// See what is wrong; send a test to those who are told of it.
     Alerts(alerts::Args),
+    /// Print all that is held about a person.
+    Export(export::Args),
+    /// Erase leads, or all that is held about a person. It cannot be undone.
+    Erase(erase::Args),
+    /// Bring in what another system has exported.
+    Import(import::Args),
+    /// See what operators have done.
+    Audit(audit::Args),
     /// Prepare a CRM for the leads that it will get.
     Setup(setup::Args),
     /// Move what waits from the embedded queue to RabbitMQ, and back.
@@ -77,6 +91,8 @@ enum Command {
     Schema,
     /// Print a completion script for a shell.
     Completions(completions::Args),
+    /// Print the manual page, or write those of all commands.
+    Man(man::Args),
     /// Make the secrets that the configuration names by file and that are missing: before a start in containers.
     #[command(hide = true)]
     Secrets(secrets::Args),
@@ -123,6 +139,8 @@ pub(crate) struct Call {
     pub(crate) place: Place,
     /// How to print.
     pub(crate) output: Output,
+    /// Who does it.
+    pub(crate) operator: Operator,
 }
 
 /// Runs the command that this process was started with.
@@ -162,7 +180,11 @@ fn told(failure: Failure) -> u8 {
 }
 
 fn run(cli: Cli) -> Done {
-    let call = Call { place: Place::new(cli.config), output: Output { json: cli.json } };
+    let call = Call {
+        place: Place::new(cli.config),
+        output: Output { json: cli.json },
+        operator: cli.operator.unwrap_or_default(),
+    };
     let Some(command) = cli.command else {
         call.output.text(&Cli::command().render_long_help().to_string());
         return Ok(());
@@ -180,11 +202,17 @@ fn run(cli: Cli) -> Done {
         Command::Replay(args) => block_on(replay::run(&call, args)),
         Command::Destinations(args) => block_on(destinations::run(&call, args)),
         Command::Alerts(args) => block_on(alerts::run(&call, args)),
+        Command::Compare(args) => block_on(compare::run(&call, args)),
+        Command::Export(args) => block_on(export::run(&call, args)),
+        Command::Erase(args) => block_on(erase::run(&call, args)),
+        Command::Import(args) => block_on(import::run(&call, args)),
+        Command::Audit(args) => block_on(audit::run(&call, args)),
         Command::Setup(args) => block_on(setup::run(&call, args)),
         Command::Queue(args) => block_on(queue::run(&call, args)),
         Command::Ledger(args) => block_on(ledger::run(&call, &args)),
         Command::Schema => schema::run(&call),
         Command::Completions(args) => completions::run(&call, args),
+        Command::Man(args) => man::run(&call, &args),
         Command::Secrets(args) => secrets::run(&call, args),
     }
 }

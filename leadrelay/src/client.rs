@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
+use leadrelay_ledger::api::OPERATOR;
 use leadrelay_ledger::api::types::{Filter, LeadSummary, Page, ParkedItem};
 use leadrelay_shared::config::Loaded;
 use leadrelay_shared::error::{DeliveryError, ErrorKind};
-use leadrelay_shared::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use leadrelay_shared::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use leadrelay_shared::http::{Answer, Client, Method, Settings, Url};
 use leadrelay_shared::service::reachable;
 use serde::Serialize;
@@ -15,6 +16,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::cli::{Call, Failure};
+use crate::operator::Operator;
 
 /// A page of leads with their payloads is far smaller.
 const ANSWER_MAX: usize = 32 << 20;
@@ -36,6 +38,7 @@ pub(crate) struct Api {
     client: Client,
     base: Url,
     token: Token,
+    operator: Operator,
 }
 
 /// The admin token, and where it was found, for the case that it is the wrong one.
@@ -58,7 +61,7 @@ impl Remote {
             Some(text) => address(text)?,
             None => url_of(reachable(loaded.config.admin.listen)),
         };
-        Ok(Api { client: client()?, base, token: Token::find(&loaded)? })
+        Ok(Api { client: client()?, base, token: Token::find(&loaded)?, operator: call.operator.clone() })
     }
 }
 
@@ -132,6 +135,11 @@ impl Api {
         self.ask(Method::POST, self.url(path), Some(body)).await
     }
 
+    /// Has `path` taken away.
+    pub(crate) async fn delete<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Failure> {
+        self.ask(Method::DELETE, self.url(path), None).await
+    }
+
     /// The lead's id that begins with `id`.
     pub(crate) async fn lead_id(&self, id: &str) -> Result<String, Failure> {
         if is_whole(id) {
@@ -195,6 +203,7 @@ impl Api {
     async fn send(&self, method: Method, url: Url, body: Option<Vec<u8>>) -> Result<Answer, Failure> {
         let mut request = self.client.request(method, url).header(AUTHORIZATION, self.token.header.clone());
         request = request.header(ACCEPT, HeaderValue::from_static("application/json")).keeping(ANSWER_MAX);
+        request = request.header(HeaderName::from_static(OPERATOR), self.operator.header());
         if let Some(body) = body {
             request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body);
         }
@@ -247,7 +256,8 @@ pub(crate) fn query(filter: &Filter) -> Vec<(String, String)> {
     fields.into_iter().filter_map(|(key, value)| Some((key, value.as_str()?.to_owned()))).collect()
 }
 
-fn is_whole(id: &str) -> bool {
+/// Whether this is an id in full.
+pub(crate) fn is_whole(id: &str) -> bool {
     id.parse::<leadrelay_shared::id::LeadId>().is_ok()
 }
 

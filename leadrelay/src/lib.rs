@@ -5,8 +5,10 @@
 
 mod client;
 mod commands;
+mod operator;
 mod output;
 mod place;
+mod progress;
 mod sample;
 mod template;
 

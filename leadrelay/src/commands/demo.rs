@@ -50,7 +50,7 @@ async fn demo(call: &Call, args: &Args) -> Done {
     let place = Place::new(Some(dir.path().join("leadrelay.toml")));
     template::write_text(&place, &stage.configuration()).map_err(failed)?;
     secrets::make_admin_token(&place.file).map_err(Failure::Failed)?;
-    let call = Call { place, output: call.output };
+    let call = Call { place, ..call.clone() };
     let loaded = call.place.load()?;
     telemetry::init(&loaded.config.log).map_err(Failure::Usage)?;
     let start = Relay::start(loaded, Clock::real());

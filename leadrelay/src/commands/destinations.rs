@@ -1,8 +1,11 @@
-//! `leadrelay destinations [list|pause|resume]`.
+//! `leadrelay destinations [list|pause|resume|check]`.
+
+mod ask;
 
 use clap::{Args as ClapArgs, Subcommand};
 use leadrelay_ledger::api::types::{DestinationStatus, Pause};
 use leadrelay_shared::clock::Clock;
+use leadrelay_shared::config::Span;
 use leadrelay_shared::event::PauseCause;
 use serde_json::Value;
 
@@ -43,6 +46,16 @@ enum What {
         #[command(flatten)]
         remote: Remote,
     },
+    /// Have the relay ask one for its fields, now, and say what came of it.
+    Check {
+        /// Its name.
+        name: String,
+        /// How long to wait for its answer.
+        #[arg(long, default_value = "30s", value_parser = str::parse::<Span>)]
+        timeout: Span,
+        #[command(flatten)]
+        remote: Remote,
+    },
 }
 
 pub(crate) async fn run(call: &Call, args: Args) -> Done {
@@ -57,6 +70,7 @@ pub(crate) async fn run(call: &Call, args: Args) -> Done {
             let _: Value = remote.api(call)?.post(&["destinations", &name, "resume"], &serde_json::json!({})).await?;
             told(call.output, &name, "resumed")
         }
+        Some(What::Check { name, timeout, remote }) => ask::run(call.output, &remote.api(call)?, &name, timeout).await,
     }
 }
 

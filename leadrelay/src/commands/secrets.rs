@@ -120,6 +120,7 @@ fn hand_over(base_dir: &Path, config: &Table, database: &Path) -> Done {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::operator::Operator;
     use crate::output::Output;
     use crate::place::Place;
 
@@ -149,7 +150,7 @@ password = { file = "s/mail" }
 
     fn ran(dir: &Path) -> Done {
         let place = Place::new(Some(dir.join("leadrelay.toml")));
-        let call = Call { place, output: Output { json: false } };
+        let call = Call { place, output: Output { json: false }, operator: Operator::default() };
         run(&call, Args { broker: Some(dir.join("90-user.conf")), database: Some(dir.join("database")) })
     }
 

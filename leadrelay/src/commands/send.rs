@@ -7,8 +7,8 @@ use clap::Args as ClapArgs;
 use leadrelay_ledger::api::types::{LeadDetail, LeadState};
 use leadrelay_shared::clock::Clock;
 use leadrelay_shared::config::{Loaded, Span};
-use leadrelay_shared::http::header::{CONTENT_TYPE, HeaderValue};
-use leadrelay_shared::http::{Method, Url};
+use leadrelay_shared::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use leadrelay_shared::http::{Answer, Client, Method, Url};
 use leadrelay_shared::service::reachable;
 use serde_json::{Value, json};
 
@@ -23,6 +23,8 @@ use crate::sample;
 
 /// How often the relay is asked what became of the lead.
 const EVERY: Duration = Duration::from_millis(200);
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// .NET counts its ticks, a hundred nanoseconds each, from the year 1; this is 1970 in them.
 const TICKS_IN_1970: i64 = 621_355_968_000_000_000;
@@ -74,7 +76,7 @@ fn made(sample: bool, clock: &Clock) -> Value {
 }
 
 /// Where the public door is, as seen from here.
-fn door(loaded: &Loaded, source: &str, to: Option<String>) -> Result<Url, Failure> {
+pub(super) fn door(loaded: &Loaded, source: &str, to: Option<String>) -> Result<Url, Failure> {
     let ingest = &loaded.config.ingest;
     let base = match (to, &ingest.public_url, &ingest.tls) {
         (Some(url), ..) => url,
@@ -106,11 +108,7 @@ async fn post(output: Output, url: Url, body: Vec<u8>) -> Result<String, Failure
 /// Posts the body; the lead's id, and whether it is `accepted` or a `duplicate`.
 pub(super) async fn posted(url: Url, body: Vec<u8>) -> Result<(String, String), Failure> {
     let at = url.authority().to_owned();
-    let request =
-        client()?.request(Method::POST, url).header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let answer = request.body(body).send().await.map_err(|error| {
-        Failure::Failed(format!("the relay does not take leads at {at}: {error}; is `leadrelay up` running?"))
-    })?;
+    let answer = answered(&client()?, url, body, None).await?;
     let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let (202, Some(id)) = (answer.status, said.get("id").and_then(Value::as_str)) else {
         let reason = problem(answer.status, &answer.body);
@@ -118,6 +116,21 @@ pub(super) async fn posted(url: Url, body: Vec<u8>) -> Result<(String, String), 
     };
     let status = said.get("status").and_then(Value::as_str).unwrap_or("accepted");
     Ok((id.to_owned(), status.to_owned()))
+}
+
+/// Posts the body, under a key of its own where it has one; whatever the relay answers.
+pub(super) async fn answered(
+    client: &Client,
+    url: Url,
+    body: Vec<u8>,
+    key: Option<HeaderValue>,
+) -> Result<Answer, Failure> {
+    let at = url.authority().to_owned();
+    let request = client.request(Method::POST, url).header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let request = key.into_iter().fold(request, |request, key| request.header(IDEMPOTENCY_KEY, key));
+    request.body(body).send().await.map_err(|error| {
+        Failure::Failed(format!("the relay does not take leads at {at}: {error}; is `leadrelay up` running?"))
+    })
 }
 
 /// Prints each step as it comes until the lead is where it can get by itself.

@@ -154,7 +154,8 @@ fn the_readme_names_every_command_and_no_other() {
     let section = section.split("\n## ").next().expect("its text");
     let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
     let words = |code: &str| -> Vec<String> {
-        code.split(' ').filter(|w| w.chars().all(|c| c.is_ascii_lowercase())).map(str::to_owned).collect()
+        let command = |w: &&str| !w.starts_with('-') && w.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+        code.split(' ').filter(command).map(str::to_owned).collect()
     };
     let mut named: Vec<String> = rows
         .flat_map(|row| row.split("`, `").map(|code| words(code.trim_end_matches('`')).join(" ")).collect::<Vec<_>>())

@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 use super::positions::join;
 
 /// Variables that are not keys.
-const NOT_KEYS: [&str; 4] = ["LEADRELAY_CONFIG", "LEADRELAY_LOG", "LEADRELAY_ADDRESS", "LEADRELAY_TOKEN"];
+const NOT_KEYS: [&str; 5] =
+    ["LEADRELAY_CONFIG", "LEADRELAY_LOG", "LEADRELAY_ADDRESS", "LEADRELAY_TOKEN", "LEADRELAY_OPERATOR"];
 
 /// Puts each variable over the key that it names, and tells which variable each such key came from. `_` in a variable also
 /// stands for `-` in a key that exists. A variable that the file itself names as the place of a secret is not a key.
@@ -83,6 +84,7 @@ mod tests {
             ("LEADRELAY_SOURCES__CONTOSO_ADDON__RATE_LIMIT", "7"),
             ("LEADRELAY_ADMIN__LISTEN", "127.0.0.1:0"),
             ("LEADRELAY_LOG", "debug"),
+            ("LEADRELAY_OPERATOR", "robin"),
             ("LEADRELAY_TOKEN_OF_ADDON", "not a key"),
             ("HOME", "x"),
         ];

@@ -2,9 +2,11 @@
 
 mod alerts;
 mod check;
+mod import;
 mod init;
 mod ledger;
 mod operate;
+mod privacy;
 mod relay;
 mod setup;
 mod source;

@@ -36,6 +36,36 @@ fn every_shell_completes() {
     }
 }
 
+/// The pages of a command and of those below it, as its help lists them.
+fn pages(home: &Home, above: &[&str]) -> Vec<String> {
+    let help = home.run(&[above, &["--help"]].concat());
+    assert_eq!(help.code, 0, "{above:?}: {}", help.told());
+    let own = format!("{}.1", [&["leadrelay"], above].concat().join("-"));
+    let list = help.out.split_once("\nCommands:\n").map(|(_, list)| list).unwrap_or_default();
+    let names = list.lines().take_while(|l| !l.is_empty());
+    let names = names.filter_map(|l| l.strip_prefix("  ").filter(|l| !l.starts_with(' '))?.split(' ').next());
+    std::iter::once(own).chain(names.flat_map(|name| pages(home, &[above, &[name]].concat()))).collect()
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let home = Home::empty();
+    let mut wanted = pages(&home, &[]);
+    assert!(wanted.len() > 40, "{wanted:?}");
+    let told = home.run(&["man", "--output", "man/pages"]);
+    assert_eq!((told.code, told.out), (0, format!("{} pages in man/pages\n", wanted.len())), "{}", told.err);
+    let written = std::fs::read_dir(home.path("man/pages")).expect("a directory");
+    let mut written: Vec<String> =
+        written.map(|page| page.expect("a page").file_name().into_string().expect("a name")).collect();
+    wanted.sort();
+    written.sort();
+    assert_eq!(written, wanted);
+    let page = home.read("man/pages/leadrelay-leads-list.1");
+    assert!(page.contains(".TH leadrelay-leads-list 1") && page.contains("newest first"), "{page}");
+    let first = home.run(&["man"]);
+    assert!(first.code == 0 && first.out.contains(".TH leadrelay 1"), "{}", first.told());
+}
+
 #[test]
 fn without_a_relay_the_remedy_is_told() {
     let home = Home::with("");
