@@ -114,7 +114,7 @@ RUN groupadd --gid 999 --system postgres \\
  && echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.d/none.conf \\
  && apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends postgresql-15 \\
  && rm -rf /var/lib/apt/lists/* && mkdir -p /var/lib/postgresql/data && chown postgres:postgres /var/lib/postgresql/data \\
- && chmod 1777 /var/lib/postgresql/data
+ && chmod 1777 /var/lib/postgresql/data && chmod 3777 /var/run/postgresql
 COPY entrypoint /usr/local/bin/entrypoint
 RUN chmod 755 /usr/local/bin/entrypoint
 ENV PGDATA=/var/lib/postgresql/data LANG=C.UTF-8 PATH=/usr/lib/postgresql/15/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin

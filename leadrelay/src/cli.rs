@@ -12,7 +12,7 @@ use leadrelay_shared::service::{RunError, Stopped};
 
 use crate::commands::{
     alerts, audit, check, compare, completions, demo, destinations, erase, export, import, init, leads, ledger, man,
-    parked, queue, replay, schema, secrets, send, setup, source, try_lead, up,
+    parked, queue, replay, schema, secrets, send, setup, source, top, try_lead, up,
 };
 use crate::operator::Operator;
 use crate::output::{Output, say};
@@ -71,6 +71,8 @@ enum Command {
     Destinations(destinations::Args),
     /// Try other routes on the latest leads, and see what would be different.
     Compare(compare::Args),
+    /// Watch sources, queues and destinations, live.
+    Top(top::Args),
     /// See what is wrong; send a test to those who are told of it.
     Alerts(alerts::Args),
     /// Print all that is held about a person.
@@ -201,6 +203,7 @@ fn run(cli: Cli) -> Done {
         Command::Parked(args) => block_on(parked::run(&call, args)),
         Command::Replay(args) => block_on(replay::run(&call, args)),
         Command::Destinations(args) => block_on(destinations::run(&call, args)),
+        Command::Top(args) => block_on(top::run(&call, args)),
         Command::Alerts(args) => block_on(alerts::run(&call, args)),
         Command::Compare(args) => block_on(compare::run(&call, args)),
         Command::Export(args) => block_on(export::run(&call, args)),

@@ -109,6 +109,11 @@ fn no_token(file: &str, error: &std::io::Error) -> Failure {
 }
 
 impl Api {
+    /// Where the relay is.
+    pub(crate) fn at(&self) -> &str {
+        self.base.authority()
+    }
+
     /// Asks for `path`.
     pub(crate) async fn get<T: DeserializeOwned>(
         &self,

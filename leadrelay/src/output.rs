@@ -78,7 +78,8 @@ fn write(text: &str) {
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
 
-fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
+/// The same as text.
+pub(crate) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
     let headings = headings.map(str::to_owned);
     let mut widths = [0; N];
     for row in std::iter::once(&headings).chain(rows) {

@@ -125,7 +125,8 @@ fn row(destination: &DestinationStatus) -> [String; 8] {
     ]
 }
 
-fn state(destination: &DestinationStatus) -> String {
+/// How a destination is, in a word or two.
+pub(crate) fn state(destination: &DestinationStatus) -> String {
     match (&destination.cause, destination.paused) {
         (_, false) => "ready".to_owned(),
         (Some(PauseCause::Operator { reason }), true) if !reason.is_empty() => format!("paused by hand: {reason}"),

@@ -25,5 +25,6 @@ pub(crate) mod secrets;
 pub(crate) mod send;
 pub(crate) mod setup;
 pub(crate) mod source;
+pub(crate) mod top;
 pub(crate) mod try_lead;
 pub(crate) mod up;

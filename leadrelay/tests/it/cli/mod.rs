@@ -11,6 +11,7 @@ mod relay;
 mod setup;
 mod source;
 mod support;
+mod top;
 mod try_lead;
 mod up;
 mod words;
