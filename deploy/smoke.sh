@@ -29,7 +29,7 @@ phase() {
 }
 
 # Our project: names, ports and images of its own, so that it meets no other.
-export LEADRELAY_TAG=smoke LEADRELAY_HTTP=127.0.0.1:18080 LEADRELAY_RECEIVER=127.0.0.1:18090 LEADRELAY_SIMULATORS=127.0.0.1:18091-18093
+export LEADRELAY_TAG=smoke LEADRELAY_HTTP=127.0.0.1:18080 LEADRELAY_CONSOLE=127.0.0.1:18081 LEADRELAY_RECEIVER=127.0.0.1:18090 LEADRELAY_SIMULATORS=127.0.0.1:18091-18093
 relay() { "${compose[@]}" -p leadrelay-smoke --profile demo "$@"; }
 cli() { "${compose[@]}" -p leadrelay-smoke run --rm -T leadrelay "$@" 2>"$work/cli.log" </dev/null; }
 
@@ -106,6 +106,7 @@ relay down -v --remove-orphans >"$work/down.log" 2>&1
 "${compose[@]}" -p leadrelay-smoke up -d >"$work/up.log" 2>&1 || { tail -n 20 "$work/up.log" >&2; fail "it does not come up"; }
 await 120 "every service is healthy" healthy rabbitmq postgres ingest router connector-file connector-webhook ledger
 one_lead_into_the_inbox
+console_is_served
 
 phase "$LEADS leads while things break"
 relay up -d >"$work/up-demo.log" 2>&1 || { tail -n 20 "$work/up-demo.log" >&2; fail "the demo does not come up"; }

@@ -48,6 +48,11 @@ in_the_inbox() {
   docker cp "$(relay ps -q connector-file):/var/lib/leadrelay/inbox" - 2>/dev/null | tar -xO 2>/dev/null | grep 'lead-0@example.com' >/dev/null
 }
 
+# The console asks whoever comes who they are.
+console_is_served() {
+  curl -sS -m 10 -L "http://$LEADRELAY_CONSOLE/" | grep -q 'name="token"' || fail "the console does not answer at $LEADRELAY_CONSOLE"
+}
+
 one_lead_into_each_crm() {
   local url status port
   url=$(source_url demo-crms)
