@@ -17,6 +17,8 @@ use crate::progress::Progress;
 use crate::replay::{Refusal, Replayer};
 use crate::store::{Act, Store};
 
+/// The longest name of an operator that is taken down, in characters.
+const NAME_MAX: usize = 60;
 /// The longest reason for a pause, in characters.
 const REASON_MAX: usize = 500;
 
@@ -26,6 +28,14 @@ pub(crate) struct Operator {
     pub(crate) name: String,
     /// `console` or `api`.
     pub(crate) via: &'static str,
+}
+
+impl Operator {
+    /// Whoever calls themselves so: on one line, and no longer than the log shows.
+    pub(crate) fn new(said: &str, via: &'static str) -> Self {
+        let name = said.trim().chars().filter(|c| !c.is_control()).take(NAME_MAX).collect();
+        Self { name, via }
+    }
 }
 
 /// Does what operators ask for; clones share the parts.

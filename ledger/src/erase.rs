@@ -9,10 +9,7 @@ use leadrelay_shared::queue::Topic;
 
 use crate::api::types::{Erasure, LeadState, Remaining};
 use crate::replay::{Refusal, Replayer};
-use crate::store::{FoundLead, Person};
-
-/// The most leads of a person that are found at once.
-pub(crate) const LEADS_MAX: usize = 1000;
+use crate::store::FoundLead;
 
 impl Replayer {
     /// Erases a lead. Erasing it again changes nothing and says the same of what remains.
@@ -31,11 +28,6 @@ impl Replayer {
             self.store.record(vec![event], Vec::new()).await?;
         }
         Ok(erasure(&found, parked, before, at))
-    }
-
-    /// What is held about a person: ids of leads, the latest first.
-    pub(crate) async fn leads_of(&self, person: Person) -> Result<Vec<LeadId>, Refusal> {
-        Ok(self.store.leads_of(person, LEADS_MAX).await?)
     }
 }
 

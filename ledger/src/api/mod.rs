@@ -38,8 +38,6 @@ pub(crate) use token::Token;
 
 /// The header in which a caller says who it is, for the audit log.
 pub const OPERATOR: &str = "leadrelay-operator";
-/// The longest name that is taken down, in characters.
-pub(crate) const OPERATOR_MAX: usize = 60;
 /// Threads that serve the API; what waits for the disk waits elsewhere.
 const WORKERS: usize = 2;
 const CONNECTIONS: usize = 256;
@@ -187,8 +185,7 @@ impl FromRequest for Operator {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let said = request.headers().get(OPERATOR).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let name = said.chars().filter(|c| !c.is_control()).take(OPERATOR_MAX).collect();
-        ready(Ok(Self { name, via: "api" }))
+        ready(Ok(Self::new(said, "api")))
     }
 }
 

@@ -8,11 +8,12 @@ use super::problem::Problem;
 use super::types::{Erased, Held, Whom};
 use super::{Api, Received, leads, query, read, received};
 use crate::acts::Operator;
-use crate::erase::LEADS_MAX;
 use crate::store::{PAGE_MAX, Person};
 
 type Pairs = Query<Vec<(String, String)>>;
 
+/// The most leads of a person that are found at once.
+const LEADS_MAX: usize = 1000;
 /// Entries of the audit log on one page, unless another number is asked for.
 const ACTS: usize = 50;
 
@@ -70,7 +71,7 @@ pub(crate) fn person(whom: &Whom) -> Result<Person, Problem> {
 
 /// Ids of the leads of a person.
 pub(crate) async fn leads_of(api: &Api, whom: &Whom) -> Result<Vec<LeadId>, Problem> {
-    Ok(api.acts.replayer.leads_of(person(whom)?).await?)
+    Ok(api.store.leads_of(person(whom)?, LEADS_MAX).await?)
 }
 
 /// Erases every lead of a person.

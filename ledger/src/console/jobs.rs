@@ -7,7 +7,6 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use jiff::Timestamp;
 use minijinja::context;
-use uuid::Uuid;
 
 use super::Console;
 use super::failure::Failure;
@@ -44,30 +43,25 @@ impl Job {
     }
 }
 
-/// The latest acts, by an id that nobody guesses.
+/// The latest acts, each by its number: when it began, so that an address from before a restart is of no other act.
 #[derive(Debug, Default)]
-pub(super) struct Jobs(Mutex<VecDeque<(Uuid, Arc<Job>)>>);
+pub(super) struct Jobs(Mutex<VecDeque<(i64, Arc<Job>)>>);
 
 impl Jobs {
-    pub(super) fn add(&self, job: Arc<Job>) -> Uuid {
-        let mut bytes = [0; 16];
-        // Without random numbers the name is made of what it is; looking on needs a session anyway.
-        if getrandom::fill(&mut bytes).is_err() {
-            bytes = i128::from(job.began.as_microsecond()).to_be_bytes();
-        }
-        let id = uuid::Builder::from_custom_bytes(bytes).into_uuid();
+    pub(super) fn add(&self, job: Arc<Job>) -> i64 {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.push_back((id, job));
+        let no = all.back().map_or(i64::MIN, |(last, _)| last + 1).max(job.began.as_microsecond());
+        all.push_back((no, job));
         if all.len() > KEPT {
             all.pop_front();
         }
-        id
+        no
     }
 
-    fn get(&self, id: &str) -> Option<Arc<Job>> {
-        let id = Uuid::parse_str(id).ok()?;
+    fn get(&self, no: &str) -> Option<Arc<Job>> {
+        let no: i64 = no.parse().ok()?;
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.iter().find(|(known, _)| *known == id).map(|(_, job)| job.clone())
+        all.iter().find(|(known, _)| *known == no).map(|(_, job)| job.clone())
     }
 }
 

@@ -38,12 +38,12 @@ pub(super) async fn enter(
         tracing::warn!("somebody tried to sign in to the console with a wrong token");
         return form(&next(&form_of), Some("This is not the admin token."), StatusCode::FORBIDDEN);
     }
-    let session = console.sessions.begin(value("name"), now).map_err(|error| {
+    let by = Operator::new(value("name"), "console");
+    let session = console.sessions.begin(&by.name, now).map_err(|error| {
         tracing::error!(%error, "no session can be made");
         Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "no session can be made; the log says why")
     })?;
     if let Some(api) = front.api() {
-        let by = Operator { name: session.name.clone(), via: "console" };
         api.acts.note(&by, "sign in", "").await?;
     }
     let cookie = set_cookie(&console.sessions.value(&session), is_secure(request.headers()));

@@ -25,7 +25,7 @@ mod tries;
 use actix_web::http::header::LOCATION;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{HttpResponse, Resource};
+use actix_web::{HttpResponse, Resource, Route};
 use leadrelay_shared::clock::Clock;
 use leadrelay_shared::config::Config;
 use leadrelay_shared::service::Ctx;
@@ -72,43 +72,40 @@ pub(crate) fn routes(
     move |server| {
         let pages = web::scope("")
             .wrap(from_fn(guard::signed_in))
-            .service(get("/", web::get().to(overview::show)))
-            .service(get("/leads", web::get().to(leads::list)))
-            .service(get("/leads/{id}", web::get().to(leads::show)))
-            .service(post("/leads/{id}/replay", web::post().to(leads::replay)))
+            .service(at("/", web::get().to(overview::show)))
+            .service(at("/leads", web::get().to(leads::list)))
+            .service(at("/leads/{id}", web::get().to(leads::show)))
+            .service(at("/leads/{id}/replay", web::post().to(leads::replay)))
             .service(web::resource("/leads/{id}/erase").get(privacy::ask).post(privacy::erase))
             .service(web::resource("/person").get(privacy::look).post(privacy::person))
-            .service(get("/parked", web::get().to(parked::list)))
+            .service(at("/parked", web::get().to(parked::list)))
             .service(web::resource("/parked/{id}").get(parked::show).post(parked::act))
             .service(web::resource("/replay").get(replay::preview).post(replay::begin))
-            .service(get("/jobs/{id}", web::get().to(jobs::show)))
+            .service(at("/jobs/{id}", web::get().to(jobs::show)))
             .service(web::resource("/try").get(tries::ask).post(tries::answer))
-            .service(get("/sources", web::get().to(sources::list)))
-            .service(post("/sources/{name}", web::post().to(sources::act)))
-            .service(get("/destinations", web::get().to(destinations::list)))
-            .service(post("/destinations/{name}", web::post().to(destinations::act)))
+            .service(at("/sources", web::get().to(sources::list)))
+            .service(at("/sources/{name}", web::post().to(sources::act)))
+            .service(at("/destinations", web::get().to(destinations::list)))
+            .service(at("/destinations/{name}", web::post().to(destinations::act)))
             .service(web::resource("/alerts").get(alerts::list).post(alerts::test))
-            .service(get("/audit", web::get().to(privacy::audit)))
-            .service(post("/logout", web::post().to(login::out)))
+            .service(at("/audit", web::get().to(privacy::audit)))
+            .service(at("/logout", web::post().to(login::out)))
             .default_service(web::to(async || Err::<(), _>(Failure::not_found("there is no such page"))));
         let all = web::scope("")
             .app_data(front)
             .app_data(console)
             .app_data(web::PayloadConfig::new(limit))
             .wrap(from_fn(guard::headers))
-            .service(get("/assets/{version}/{name}", web::get().to(assets::serve)))
+            .service(at("/assets/{version}/{name}", web::get().to(assets::serve)))
             .service(web::resource("/login").get(login::ask).post(login::enter))
             .service(pages);
         server.service(all);
     }
 }
 
-fn get(path: &'static str, route: actix_web::Route) -> Resource {
+/// One path with its one method.
+fn at(path: &'static str, route: Route) -> Resource {
     web::resource(path).route(route).default_service(web::to(async || Err::<(), _>(wrong_method())))
-}
-
-fn post(path: &'static str, route: actix_web::Route) -> Resource {
-    get(path, route)
 }
 
 fn wrong_method() -> Failure {
